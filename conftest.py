@@ -1,0 +1,5 @@
+"""Lets tests build small projects and run pytest in them."""
+
+from __future__ import annotations
+
+pytest_plugins = "pytester"

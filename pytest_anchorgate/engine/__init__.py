@@ -1,0 +1,1 @@
+"""Engines turn prompts into completions; only the model's own process imports torch."""

@@ -1,0 +1,44 @@
+"""Every error this package raises on purpose.
+
+::
+
+    AnchorgateError          a caller may show the text as it is: one line, no traceback
+    ├── UsageError           an option, recipe or command names something that cannot be
+    │   └── TaskFileError    a task, sample or reference in a file is wrong (file:line)
+    ├── PackError            a pack or a model directory cannot be read or trusted
+    ├── StoreError           the completion store cannot be used
+    ├── EngineError          the model's process died or cannot answer
+    └── SandboxError         our own machinery broke while running a program
+
+Messages read ``<where>: <what is wrong, with the value>. <what to do.>``
+"""
+
+from __future__ import annotations
+
+
+class AnchorgateError(Exception):
+    """The root: its text is one line that a user can act on."""
+
+
+class UsageError(AnchorgateError):
+    """The user asked for something that cannot be."""
+
+
+class TaskFileError(UsageError):
+    """A row of a task or sample file is wrong."""
+
+
+class PackError(AnchorgateError):
+    """A pack or model directory cannot be read or trusted."""
+
+
+class StoreError(AnchorgateError):
+    """The completion store cannot be used."""
+
+
+class EngineError(AnchorgateError):
+    """The model's process died or cannot answer."""
+
+
+class SandboxError(AnchorgateError):
+    """Our machinery broke while running a program; never charged to the model."""

@@ -1,0 +1,1 @@
+"""What a gate run tells people and programs."""

@@ -1,0 +1,1 @@
+"""Running a generated program where it can do no harm."""
