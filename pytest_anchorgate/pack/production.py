@@ -1,0 +1,66 @@
+"""`packs/production.toml`: which pack is in production."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from pytest_anchorgate.errors import PackError
+from pytest_anchorgate.pack.header import unreadable
+
+FILE = "production.toml"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FORM = 'It reads: pack = "NAME.planck", sha256 = "<64 hex digits>", previous = "" or a sha256'
+
+
+class Production(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The pack in production: its file within ``packs/``, its digest, its forerunner's digest.
+
+    ``previous`` is empty for the first pack.
+    """
+
+    pack: str
+    sha256: str
+    previous: str
+
+
+def read_production(packs_dir: Path) -> Production | None:
+    """Return what ``production.toml`` in ``packs_dir`` says, or None where there is none.
+
+    Raises `PackError` in one line for a file that is not exactly that.
+    """
+    path = packs_dir / FILE
+    try:
+        production = msgspec.toml.decode(path.read_bytes(), type=Production)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PackError(f"{path}: {_first_line(error)}. {_FORM}.") from None
+    _require_values(path, production)
+    return production
+
+
+def render_production(production: Production) -> str:
+    """Return the text of ``production.toml``."""
+    fields = msgspec.structs.asdict(production)
+    return "".join(
+        f"{key} = {msgspec.json.encode(value).decode()}\n" for key, value in fields.items()
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")
+
+
+def _require_values(path: Path, production: Production) -> None:
+    name = PurePosixPath(production.pack)
+    if not production.pack or name.is_absolute() or ".." in name.parts:
+        raise PackError(f"{path}: pack = {production.pack!r} is not a file within packs/. {_FORM}.")
+    if not _DIGEST.fullmatch(production.sha256):
+        raise PackError(f"{path}: sha256 = {production.sha256!r} is not a digest. {_FORM}.")
+    if production.previous and not _DIGEST.fullmatch(production.previous):
+        raise PackError(f"{path}: previous = {production.previous!r} is not a digest. {_FORM}.")
