@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
+
+_SUITE_NAMES = {"mbpp": "MBPP", "humaneval": "HumanEval"}
+_NUMBERED = re.compile(r"(?P<suite>.+)/(?P<number>\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +41,16 @@ class Task:
         """The sha256 of everything that decides the task's verdict, its id and limits aside."""
         parts = [self.prompt, self.text, self.entry_point, self.setup, *self.tests]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @property
+    def number(self) -> int | None:
+        """The N of an id ``SUITE/N``: what the range of a `SuiteSpec` counts."""
+        match = _NUMBERED.fullmatch(self.id)
+        return int(match["number"]) if match else None
+
+
+def canonical_id(task_id: str) -> str:
+    """Return the one spelling of a suite task's id: ``Mbpp/17`` is ``MBPP/17``."""
+    match = _NUMBERED.fullmatch(task_id)
+    name = _SUITE_NAMES.get(match["suite"].lower()) if match else None
+    return f"{name}/{int(match['number'])}" if match and name else task_id
