@@ -23,7 +23,8 @@ from pytest_anchorgate.pack.header import (
 from pytest_anchorgate.pack.manifest import FORMAT, require_checksum, require_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from io import FileIO
     from pathlib import Path
 
     from pytest_anchorgate.pack.header import Header
@@ -89,10 +90,7 @@ class Pack:
 
     def asset(self, name: str) -> bytes:
         """Return the packed file ``name``; `PackError` if it is absent or damaged."""
-        entry = next((e for e in self.tensors if e.name == ASSETS + name), None)
-        if entry is None:
-            held = ", ".join(self.asset_names) or "none"
-            raise PackError(f"{self.path}: has no asset {name!r}. Its assets are: {held}.")
+        entry = self._asset_entry(name)
         try:
             with self.path.open("rb", buffering=0) as file:
                 value = os.pread(file.fileno(), entry.end - entry.begin, entry.begin)
@@ -100,6 +98,32 @@ class Pack:
             raise unreadable(self.path, error) from None
         require_digest(self, entry.name, hashlib.sha256(value).hexdigest())
         return value
+
+    def asset_size(self, name: str) -> int:
+        """Return the size of the packed file ``name`` in bytes."""
+        entry = self._asset_entry(name)
+        return entry.end - entry.begin
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Read every tensor and asset, without torch; `PackError` names a damaged one.
+
+        ``progress`` is called with the bytes read and the file's size.
+        """
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                for entry in self.tensors:
+                    require_digest(self, entry.name, _digest_range(file, entry))
+                    if progress is not None:
+                        progress(entry.end, self.size)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    def _asset_entry(self, name: str) -> TensorEntry:
+        for entry in self.tensors:
+            if entry.name == ASSETS + name:
+                return entry
+        held = ", ".join(self.asset_names) or "none"
+        raise PackError(f"{self.path}: has no asset {name!r}. Its assets are: {held}.")
 
 
 def read_pack(path: Path) -> Pack:
@@ -185,6 +209,13 @@ def require_digest(pack: Pack, name: str, digest: str) -> None:
     if digest != said:
         what = f"tensor {name!r} has sha256 {digest[:12]}..., its header says {said[:12]}..."
         raise damaged(pack.path, what)
+
+
+def _digest_range(file: FileIO, entry: TensorEntry) -> str:
+    digest = hashlib.sha256()
+    for start in range(entry.begin, entry.end, CHUNK_BYTES):
+        digest.update(os.pread(file.fileno(), min(CHUNK_BYTES, entry.end - start), start))
+    return digest.hexdigest()
 
 
 def _decode_asset(pack: Pack, name: str) -> str:

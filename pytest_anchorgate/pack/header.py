@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -74,9 +73,11 @@ def read_header(path: Path) -> Header:
 
     Raises `PackError` for a file that is missing, unreadable, a Git LFS pointer or malformed.
     """
+    if path.exists() and not path.is_file():  # opening a FIFO would wait for its writer
+        raise PackError(f"{path}: is not a regular file. Give a file on a disk.")
     try:
         with path.open("rb", buffering=0) as file:
-            size = _regular_size(path, file.fileno())
+            size = os.fstat(file.fileno()).st_size
             raw = _read_header_bytes(path, file.fileno(), size)
     except OSError as error:
         raise unreadable(path, error) from None
@@ -146,13 +147,6 @@ def _finite_float(text: str) -> float:
     return value
 
 
-def _regular_size(path: Path, fd: int) -> int:
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
-        raise PackError(f"{path}: is not a regular file. Give a file on a disk.")
-    return status.st_size
-
-
 def _refuse_lfs_head(path: Path, fd: int) -> None:
     if os.pread(fd, len(LFS_PREFIX), 0) != LFS_PREFIX:
         return
@@ -190,7 +184,7 @@ def _parse_entry(path: Path, name: str, value: Any, first: int) -> TensorEntry:
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         raise damaged(path, f"tensor {name!r} does not have exactly dtype, shape and data_offsets")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-    if dtype not in DTYPE_BYTES if isinstance(dtype, str) else True:
+    if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
         raise damaged(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
     if not _naturals(shape) or len(shape) > MAX_DIMENSIONS:
         raise damaged(path, f"tensor {name!r} has the shape {_short(shape)}, which cannot be")

@@ -12,11 +12,11 @@ from pytest_anchorgate.pack.header import unreadable
 
 FILE = "production.toml"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_FORM = 'It reads: pack = "NAME.planck", sha256 = "<64 hex digits>", previous = "" or a sha256'
+_FORM = 'It reads: pack = "NAME.planck", sha256 = "<64 hex digits>", previous = "" or a pack'
 
 
 class Production(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The pack in production: its file within ``packs/``, its digest, its forerunner's digest.
+    """The pack in production: its file within ``packs/``, its digest, and the pack before it.
 
     ``previous`` is empty for the first pack.
     """
@@ -62,5 +62,3 @@ def _require_values(path: Path, production: Production) -> None:
         raise PackError(f"{path}: pack = {production.pack!r} is not a file within packs/. {_FORM}.")
     if not _DIGEST.fullmatch(production.sha256):
         raise PackError(f"{path}: sha256 = {production.sha256!r} is not a digest. {_FORM}.")
-    if production.previous and not _DIGEST.fullmatch(production.previous):
-        raise PackError(f"{path}: previous = {production.previous!r} is not a digest. {_FORM}.")
