@@ -96,7 +96,7 @@ class NumpyFinder:
 
 def _limit(job: dict[str, Any]) -> None:
     cpu_s = job["cpu_s"]
-    whole = int(cpu_s) + 2  # a second more than the timer below needs
+    whole = int(cpu_s) + 1  # never before the timer below
     limits = [
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_CPU, whole, whole + 1),

@@ -49,3 +49,8 @@ class Outcome:
     stdout_tail: str = ""  # the end of stdout and stderr
     cpu_s: float = 0.0
     wall_s: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every test ran and held."""
+        return self.kind is OutcomeKind.PASSED

@@ -123,14 +123,14 @@ class _Watch:
         return time.monotonic() - self.started
 
 
-def run_child(job: dict[str, object], *, limits: Limits, executable: str = BASE_EXECUTABLE) -> Exit:
+def run_child(job: dict[str, object], *, limits: Limits) -> Exit:
     """Run ``job`` in a fresh interpreter; when this returns or raises, nothing of it is left.
 
     Raises SandboxError when the machinery fails: no process, no disk.
     """
     try:
         with _workspace() as directory, _pipe() as report, _pipe() as output:
-            arguments = [executable, "-P", "-s", "-S", "-B", "-c", BOOT, str(report[1])]
+            arguments = [BASE_EXECUTABLE, "-P", "-s", "-S", "-B", "-c", BOOT, str(report[1])]
             with _spawned(
                 [*arguments, PACKAGE_PATH], job, directory, report[1], output[1]
             ) as child:

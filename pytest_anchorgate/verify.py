@@ -1,0 +1,184 @@
+"""Task and completion in, verdict out. Knows nothing of pytest, engines and stores.
+
+Verdicts cross process borders (xdist, certificates) as plain JSON, hence ``to_json``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pytest_anchorgate.errors import AnchorgateError
+from pytest_anchorgate.sandbox.limits import DEFAULT_CPU_S, Limits
+from pytest_anchorgate.sandbox.outcome import Failure, OutcomeKind
+from pytest_anchorgate.sandbox.run import run_program
+from pytest_anchorgate.sandbox.values import escape
+from pytest_anchorgate.tasks.extract import EXTRACTOR_VERSION, Stage, extract
+
+if TYPE_CHECKING:
+    from pytest_anchorgate.tasks.prompt import Prompt
+    from pytest_anchorgate.tasks.task import Task
+
+# Part of a certificate's identity: raise the number whenever a verdict may change.
+VERIFIER_VERSION = f"verify.1+extract.{EXTRACTOR_VERSION}"
+PROGRAM_LINES = 60
+LINE_CHARACTERS = 160
+VALUE_CHARACTERS = 600
+TAIL_LINES = 20
+
+
+class Status(StrEnum):
+    """What an outcome means for its task."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    ERROR = "error"  # our machinery broke: never charged to the model
+
+
+STATUS = {
+    OutcomeKind.PASSED: Status.PASSED,
+    OutcomeKind.FAILED: Status.FAILED,
+    OutcomeKind.TIMEOUT: Status.TIMEOUT,
+    OutcomeKind.MEMORY: Status.FAILED,
+    OutcomeKind.CRASHED: Status.FAILED,
+    OutcomeKind.ERROR: Status.ERROR,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one completion is worth: ``reason`` is one line, empty when it passed."""
+
+    task_id: str
+    suite: str
+    sample: int
+    status: Status
+    reason: str = ""
+    completion: str = ""
+    program: str = ""
+    stage: str = ""  # of the extraction
+    failure: Failure | None = None
+    stdout_tail: str = ""
+    seconds: float = 0.0  # wall clock of the run
+
+    @property
+    def passed(self) -> bool:
+        """Whether the task counts as solved."""
+        return self.status is Status.PASSED
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values that ``from_json`` reads back."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: object) -> Verdict:
+        """Read a verdict; raises AnchorgateError naming what is wrong with it."""
+        try:
+            return msgspec.convert(plain, cls)
+        except msgspec.ValidationError as error:
+            raise AnchorgateError(f"verdict: {error}. It was not written by to_json.") from None
+
+
+def verify(
+    task: Task,
+    completion: str,
+    *,
+    prompt: Prompt,
+    sample: int = 0,
+    whole: bool = False,
+    timeout_s: float = DEFAULT_CPU_S,
+) -> Verdict:
+    """Return the verdict on ``completion``: extracted, run in the sandbox, judged.
+
+    ``whole``: the completion is a program of its own and nothing is extracted from it.
+    ``timeout_s`` is CPU time; a limit of the task's own stands instead.
+    """
+    if whole:
+        program, stage = completion, Stage.WHOLE
+    else:
+        extraction = extract(prompt, completion, task)
+        program, stage = extraction.program, extraction.stage
+    limits = Limits(cpu_s=timeout_s if task.timeout_s is None else task.timeout_s)
+    outcome = run_program(
+        program, task.tests, setup=task.setup, entry_point=task.entry_point, limits=limits
+    )
+    return Verdict(
+        task_id=task.id,
+        suite=task.suite,
+        sample=sample,
+        status=STATUS[outcome.kind],
+        reason=outcome.reason,
+        completion=completion,
+        program=program,
+        stage=stage.value,
+        failure=outcome.failure,
+        stdout_tail=outcome.stdout_tail,
+        seconds=round(outcome.wall_s, 4),
+    )
+
+
+def render_failure(verdict: Verdict, task: Task) -> str:
+    """Return the failure in pytest's manner: the program, the failed line, the values.
+
+    Bounded in length, and printable whatever the program printed.
+    """
+    failure = verdict.failure
+    lines = [f"{task.id}: {verdict.status}: {verdict.reason}", ""]
+    lines += _listing(verdict.program, failure.program_line if failure else None)
+    lines += ["", *(_failed_test(failure) if failure else [f"E   {verdict.reason}"])]
+    if verdict.stdout_tail.strip():
+        lines += ["", "printed, at the end:"]
+        lines += [f"    {_cut(line)}" for line in verdict.stdout_tail.splitlines()[-TAIL_LINES:]]
+    lines += ["", f"program extracted by: {verdict.stage}"]
+    if task.origin:
+        lines.append(f"task defined in: {task.origin}")
+    return "\n".join(lines)
+
+
+def _listing(program: str, marked: int | None) -> list[str]:
+    """Return the program with line numbers, a long one only around the marked line."""
+    numbered = list(enumerate(program.splitlines(), start=1))
+    first = 0
+    if marked is not None:
+        first = max(0, min(marked - PROGRAM_LINES // 2, len(numbered) - PROGRAM_LINES))
+    shown = numbered[first : first + PROGRAM_LINES]
+    lines = [
+        f"{'>' if number == marked else ' '}{number:>5}  {_cut(text)}".rstrip()
+        for number, text in shown
+    ]
+    if first:
+        lines.insert(0, f"        ... {first} lines before ...")
+    if after := len(numbered) - first - len(shown):
+        lines.append(f"        ... {after} lines more ...")
+    return lines
+
+
+def _failed_test(failure: Failure) -> list[str]:
+    """Return the failed test's source and what went wrong in it, marked as pytest does."""
+    lines = []
+    if failure.assertion:
+        first, *rest = failure.assertion.splitlines()[:TAIL_LINES]
+        lines.append(f">   {_cut(first, VALUE_CHARACTERS)}")
+        lines += [f"    {_cut(line, VALUE_CHARACTERS)}" for line in rest]
+    if failure.left:
+        lines.append(f"E   assert {_cut(failure.explanation, VALUE_CHARACTERS)}")
+    if failure.right:
+        lines.append(f"E     left:  {_cut(failure.left, VALUE_CHARACTERS)}")
+        lines.append(f"E     right: {_cut(failure.right, VALUE_CHARACTERS)}")
+    if failure.exception and failure.exception != "AssertionError":
+        lines.append(f"E   {_cut(failure.exception, VALUE_CHARACTERS)}")
+    return lines
+
+
+def _cut(text: str, most: int = LINE_CHARACTERS) -> str:
+    """Return ``text`` printable and at most ``most`` characters of it, the middle left out."""
+    escaped = escape(text)
+    if len(escaped) <= most:
+        return escaped
+    half = (most - 5) // 2
+    return f"{escaped[:half]} ... {escaped[-half:]}"
