@@ -1,0 +1,286 @@
+"""pytest's hooks and the fixtures: a guard and one call per body.
+
+Everything else is ``session`` (how a case gets its verdict, in every process) and
+``controller`` (what a run decides, in one). Both are imported only once a gate is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_anchorgate.errors import AnchorgateError, EngineError, UsageError
+from pytest_anchorgate.options import (
+    SUITE_MARKERS,
+    SUITES,
+    add_options,
+    is_gated,
+    narrow_collection,
+    read_options,
+    selects,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+
+    from pytest_anchorgate.controller import Controller
+    from pytest_anchorgate.session import GateSession, Planck
+    from pytest_anchorgate.tasks.task import Task
+
+gate_key = pytest.StashKey["GateSession"]()
+PROPERTY = "anchorgate"  # the user property that carries an item's verdict
+NOT_GATED = "no gate was asked for: give --pack PACK, or select a suite with -m anchor"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser)
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    narrow_collection(early_config, args)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker, meaning in SUITE_MARKERS.items():
+        config.addinivalue_line("markers", f"{marker}: {meaning}")
+    if config.option.help or config.option.version or not is_gated(config.option):
+        return
+    try:
+        _configure_gate(config)
+    except AnchorgateError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _configure_gate(config: pytest.Config) -> None:
+    from pytest_anchorgate.session import GateSession, Run, open_run  # noqa: PLC0415 (gated only)
+
+    options = read_options(config)
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        run = Run.from_json(worker[PROPERTY])
+    elif config.option.collectonly:
+        run = Run.of_collection()
+    else:
+        run = open_run(options)
+    gate = config.stash[gate_key] = GateSession(options, run)
+    gate.planned()  # a wrong task file is a usage error, before any weight is read
+    config.pluginmanager.register(ItemsPlugin(gate, config), "anchorgate-items")
+    if worker is None and not config.option.collectonly:
+        from pytest_anchorgate.controller import Controller  # noqa: PLC0415 (controller only)
+
+        controller = Controller(gate, say=_teller(config))
+        config.pluginmanager.register(ControllerPlugin(controller), "anchorgate-controller")
+        if config.pluginmanager.hasplugin("xdist"):
+            config.pluginmanager.register(WorkersPlugin(gate), "anchorgate-workers")
+
+
+def _teller(config: pytest.Config) -> Any:
+    def say(line: str) -> None:
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    return say
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = _suite_marker(metafunc.definition)
+    if "task" in metafunc.fixturenames and marker is not None:
+        metafunc.parametrize("task", _params(metafunc.config, marker), indirect=True)
+
+
+def _suite_marker(node: pytest.Item | pytest.Function) -> pytest.Mark | None:
+    return next((mark for mark in node.iter_markers() if mark.name in SUITES), None)
+
+
+def _params(config: pytest.Config, marker: pytest.Mark) -> Sequence[Any]:
+    """Return the suite's cases, or one placeholder that is skipped with the reason."""
+    gate = config.stash.get(gate_key, None)
+    if gate is None:
+        return [_skipped(NOT_GATED)]
+    if marker.name == "suite" and selects(config.option.markexpr, "suite"):
+        try:
+            cases = gate.file_cases(*marker.args)
+        except AnchorgateError as error:
+            raise pytest.Collector.CollectError(str(error)) from None
+    elif marker.name in gate.options.suites:
+        cases = gate.cases(marker.name)
+    else:
+        return [_skipped(f"{marker.name} is not part of this gate: no file supplies its tasks")]
+    if not cases:
+        return [_skipped(f"no completion was given for any task of {marker.name}")]
+    return [pytest.param(case, id=case.id) for case in cases]
+
+
+def _skipped(reason: str) -> Any:
+    return pytest.param(None, id="skipped", marks=pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def planck(request: pytest.FixtureRequest) -> Planck:
+    """The gated pack: ``.complete(prompt)``, ``.verify(task)`` and ``.pack``."""
+    gate = request.config.stash.get(gate_key, None)
+    if gate is None:
+        pytest.skip(NOT_GATED)
+    return gate.planck
+
+
+@pytest.fixture
+def task(request: pytest.FixtureRequest, planck: Planck) -> Task:
+    """One task of the suite that the test's marker names; its verdict is ready."""
+    if getattr(request, "param", None) is None:
+        pytest.fail(
+            f"{request.node.nodeid}: the `task` fixture needs a suite marker. "
+            f"Mark the test with one of: {', '.join(SUITE_MARKERS)}.",
+            pytrace=False,
+        )
+    case = request.param
+    try:
+        verdict = planck.prepare(case)
+    except AnchorgateError as error:
+        verdict = planck.broken(case, error)
+        _stop_without_model(request.session, error)
+    request.node.user_properties.append((PROPERTY, json.dumps(verdict)))
+    if verdict["status"] == "error":
+        pytest.fail(f"{case.id}: {verdict['reason']}", pytrace=False)
+    return case.task  # type: ignore[no-any-return] # pytest types request.param as Any
+
+
+def _stop_without_model(session: pytest.Session, error: BaseException | None) -> None:
+    if isinstance(error, EngineError):
+        session.shouldstop = str(error)
+
+
+class ItemsPlugin:
+    """Every gated process: which items are cases, what they ask the model, how they end."""
+
+    def __init__(self, gate: GateSession, config: pytest.Config) -> None:
+        self.gate = gate
+        self.markexpr: str = config.option.markexpr
+        self.collectonly: bool = config.option.collectonly
+        self.collected: dict[str, bool] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self.collected = dict.fromkeys(self._keys(items), False)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self.collectonly:
+            return
+        self.collected |= dict.fromkeys(self._keys(session.items), True)
+        try:
+            self.gate.expect(self.collected.items())
+            self.gate.request(case for item in session.items if (case := _case(item)) is not None)
+        except AnchorgateError as error:
+            pytest.exit(f"anchorgate: {error}", returncode=10)
+
+    def _keys(self, items: Iterable[pytest.Item]) -> list[str]:
+        return [key for item in items if (key := self._key(item)) is not None]
+
+    def _key(self, item: pytest.Item) -> str | None:
+        """Return the case key of an item of a selected suite; a plain anchor's is its node id."""
+        case = _case(item)
+        if case is not None:
+            return case.key
+        plain = not hasattr(item, "callspec") or "task" not in item.callspec.params
+        if plain and item.get_closest_marker("anchor") and selects(self.markexpr, "anchor"):
+            return f"anchor:{item.nodeid}"
+        return None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if _case(item) is None and (key := self._key(item)) is not None:
+            self._record_plain(item, key, call, report)
+        return report
+
+    def _record_plain(
+        self, item: pytest.Item, key: str, call: pytest.CallInfo[None], report: pytest.TestReport
+    ) -> None:
+        """Record the verdict of an anchor that is a plain test: how the test itself ended."""
+        error = call.excinfo.value if call.excinfo else None
+        ended = report.when == "call" or report.outcome == "failed"
+        if not ended or (report.skipped and not hasattr(report, "wasxfail")):
+            return
+        broken = report.when != "call" or isinstance(error, AnchorgateError)
+        status = "passed" if report.passed else "error" if broken else "failed"
+        reason = call.excinfo.exconly().partition("\n")[0] if call.excinfo else ""
+        verdict = self.gate.planck.plain(key, status=status, reason=reason, seconds=call.duration)
+        report.user_properties.append((PROPERTY, json.dumps(verdict)))
+        _stop_without_model(item.session, error)
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        verdict = _verdict(report)
+        if report.when == "call" and verdict is not None and verdict["status"] == "error":
+            return "error", "E", "ERROR"
+        return None
+
+
+def _case(item: pytest.Item) -> Any:
+    """Return the item's case, or None for an item that is no task of a suite."""
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("task") if callspec is not None else None
+    return case if hasattr(case, "key") and _suite_marker(item) else None
+
+
+def _verdict(report: pytest.TestReport | pytest.CollectReport) -> dict[str, Any] | None:
+    found = [value for name, value in getattr(report, "user_properties", ()) if name == PROPERTY]
+    return json.loads(found[-1]) if found else None
+
+
+class WorkersPlugin:
+    """Tells xdist's workers what the controller computed: they see nothing else of it."""
+
+    def __init__(self, gate: GateSession) -> None:
+        self.gate = gate
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput[PROPERTY] = self.gate.run.to_json()
+
+
+class ControllerPlugin:
+    """The judging half: starts the run, gathers verdicts from reports, decides at the end."""
+
+    def __init__(self, controller: Controller) -> None:
+        self.controller = controller
+        self.interrupted = False
+
+    def pytest_report_header(self) -> str:
+        return f"anchorgate: {self.controller.title}"
+
+    def pytest_sessionstart(self) -> None:
+        try:
+            fault = self.controller.start()
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+        except AnchorgateError as error:
+            fault = str(error)
+        if fault is not None:
+            self.controller.finish(fault)
+            pytest.exit(f"anchorgate: {fault}", returncode=10)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if (verdict := _verdict(report)) is not None:
+            self.controller.record(verdict)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self.interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        ended = 1 if exitstatus == pytest.ExitCode.INTERRUPTED and not self.interrupted else exitstatus
+        session.exitstatus = self.controller.exit_status(ended)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section("anchorgate")
+        for line, colour in self.controller.lines():
+            terminalreporter.write_line(line, **({colour: True} if colour else {}))
+
+    def pytest_unconfigure(self) -> None:
+        self.controller.stop()

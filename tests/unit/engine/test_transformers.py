@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_anchorgate.engine import transformers as module
+from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request
+from pytest_anchorgate.engine.transformers import TransformersEngine, load_model
+from pytest_anchorgate.errors import PackError
+
+if TYPE_CHECKING:
+    from pytest_anchorgate.pack.format import Pack
+
+SIZES = {1: 1, 7: 7 * 80, 64: 10**9}  # batch_tokens that give batches of about so many rows
+
+
+def request(seed: int, *, length: int | None = None, stop: tuple[str, ...] = ()) -> Request:
+    choose = random.Random(seed)
+    ids = tuple(choose.randrange(3, 250) for _ in range(length or choose.randrange(1, 60)))
+    return Request(key=str(seed), prompt_ids=ids, stop=stop, max_new_tokens=20)
+
+
+def answers(engine: TransformersEngine, requests: Sequence[Request]) -> dict[str, Completion]:
+    return {completion.key: completion for completion in engine.generate(requests)}
+
+
+def plain_greedy(engine: TransformersEngine, asked: Request) -> tuple[int, ...]:
+    """Greedy decoding the slow way: the whole sequence again for every token, no cache."""
+    ids = list(asked.prompt_ids)
+    with torch.inference_mode():
+        for _ in range(asked.max_new_tokens):
+            ids.append(int(engine.model(torch.tensor([ids])).logits[0, -1].argmax()))
+            if ids[-1] in engine.eos_ids:
+                break
+    return tuple(ids[len(asked.prompt_ids) :])
+
+
+def test_completions_equal_plain_greedy_decoding(engine: TransformersEngine) -> None:
+    requests = [request(seed) for seed in range(12)]
+    for asked in requests:
+        completion = answers(engine, requests)[asked.key]
+        assert completion.token_ids == plain_greedy(engine, asked)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20, unique=True), st.randoms())
+def test_batch_size_and_order_change_no_completion(
+    engine: TransformersEngine, seeds: list[int], shuffle: random.Random
+) -> None:
+    requests = [request(seed) for seed in seeds]
+    seen = []
+    for batch_tokens in SIZES.values():
+        engine.batch_tokens = batch_tokens
+        shuffle.shuffle(requests)
+        completions = answers(engine, requests)
+        seen.append({key: (c.token_ids, c.text, c.finish_reason) for key, c in completions.items()})
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_a_row_with_a_small_margin_is_decoded_again_alone(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.batch_tokens = 10**9
+    batches: list[int] = []
+    decode = engine._decode
+    monkeypatch.setattr(
+        engine, "_decode", lambda batch: (batches.append(len(batch)), decode(batch))[1]
+    )
+    monkeypatch.setattr(engine, "threshold", float("inf"))
+    answers(engine, [request(seed) for seed in range(3)])
+    assert batches == [3, 1, 1, 1]
+
+
+def test_batches_are_sorted_by_length_and_hold_the_budget(engine: TransformersEngine) -> None:
+    engine.batch_tokens = 200
+    batches = list(engine.batches([request(seed) for seed in range(30)]))
+    lengths = [len(asked.prompt_ids) for batch in batches for asked in batch]
+    assert lengths == sorted(lengths)
+    assert len(lengths) == 30
+    assert all(len(b) == 1 or len(b) * (len(b[-1].prompt_ids) + 20) <= 200 for b in batches)
+
+
+def test_a_stop_sequence_ends_the_row_and_is_cut(engine: TransformersEngine) -> None:
+    free = answers(engine, [request(5)])["5"]
+    assert free.finish_reason is FinishReason.LENGTH
+    stop = free.text[3:5]
+    stopped = answers(engine, [request(5, stop=("never", stop))])["5"]
+    assert stopped.finish_reason is FinishReason.STOP
+    assert stopped.text == free.text[: free.text.index(stop)]
+    assert free.token_ids[: len(stopped.token_ids)] == stopped.token_ids
+
+
+def test_the_eos_id_ends_the_row_and_is_not_text(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = answers(engine, [request(5)])["5"]
+    monkeypatch.setattr(engine, "eos_ids", frozenset({free.token_ids[4]}))
+    ended = answers(engine, [request(5)])["5"]
+    first = free.token_ids.index(free.token_ids[4])
+    assert ended.finish_reason is FinishReason.EOS
+    assert ended.token_ids == free.token_ids[: first + 1]
+    assert ended.text == engine.tokenizer.decode(list(free.token_ids[:first]))
+
+
+def test_the_margin_is_the_smallest_gap_between_the_two_best_logits(
+    engine: TransformersEngine,
+) -> None:
+    asked = request(9)
+    completion = answers(engine, [asked])["9"]
+    ids = torch.tensor([[*asked.prompt_ids, *completion.token_ids]])
+    with torch.inference_mode():
+        best = engine.model(ids).logits[0, len(asked.prompt_ids) - 1 : -1].topk(2).values
+    assert completion.margin == pytest.approx(float((best[:, 0] - best[:, 1]).min()), abs=1e-4)
+
+
+def test_loading_assigns_float32_weights_equal_to_the_bf16_ones(tiny: Pack) -> None:
+    from pytest_anchorgate.pack.read import iter_tensors
+
+    model = load_model(tiny, device="cpu", dtype="float32")
+    loaded = model.state_dict()
+    for name, tensor in iter_tensors(tiny):
+        assert loaded[name].dtype == torch.float32
+        assert torch.equal(loaded[name].to(torch.bfloat16), tensor)
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    assert not any(buffer.is_meta for buffer in model.buffers())
+
+
+def test_a_missing_tensor_is_named(tiny: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = [(n, t) for n, t in module.iter_tensors(tiny) if n != "model.norm.weight"]
+    monkeypatch.setattr(module, "iter_tensors", lambda _pack: iter(tensors))
+    with pytest.raises(PackError, match=r"'model\.norm\.weight' is missing \(1 in all\)"):
+        load_model(tiny, device="cpu", dtype="float32")
+
+
+def test_a_tensor_that_does_not_fit_its_config_is_named(
+    tiny: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        module, "iter_tensors", lambda _pack: iter([("model.norm.weight", torch.zeros(3))])
+    )
+    with pytest.raises(PackError, match=r"'model\.norm\.weight' of shape \[3\] should be \[32\]"):
+        load_model(tiny, device="cpu", dtype="float32")
