@@ -1,0 +1,60 @@
+"""Hypothesis strategies for the package's values; add new features here.
+
+Import as ``from tests.strategies import ...``: the root conftest puts the repository on the path.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from hypothesis import strategies as st
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+TENSOR_NAMES = TEXT.filter(lambda name: name != "__metadata__" and not name.startswith("assets/"))
+ASSET_NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True)
+SHAPES = st.lists(st.integers(0, 4), max_size=4).map(tuple)
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def bf16_tensors(draw: st.DrawFn) -> torch.Tensor:
+    """Any finite BF16 tensor of up to four dimensions, zero-size and 0-d ones included."""
+    shape = draw(SHAPES)
+    count = math.prod(shape)
+    bits = st.integers(0, 0xFFFF).filter(lambda value: value & 0x7F80 != 0x7F80)
+    values = draw(st.lists(bits, min_size=count, max_size=count))
+    signed = [value - 0x10000 if value > 0x7FFF else value for value in values]
+    return torch.tensor(signed, dtype=torch.int16).view(torch.bfloat16).reshape(shape)
+
+
+@st.composite
+def pack_contents(draw: st.DrawFn) -> dict[str, Any]:
+    """Give what `write_pack` takes, ``tensors`` as a dict, for any pack that may be written."""
+    vocabulary = draw(st.integers(1, 100))
+    config = draw(st.dictionaries(TEXT, JSON_VALUES, max_size=3)) | {
+        "architectures": [draw(TEXT.filter(bool))],
+        "max_position_embeddings": draw(st.integers(1, 10**6)),
+        "vocab_size": vocabulary,
+        "tie_word_embeddings": draw(st.booleans()),
+    }
+    eos = draw(st.lists(st.integers(0, vocabulary - 1), min_size=1, max_size=3))
+    extra = draw(st.dictionaries(TEXT, JSON_VALUES, max_size=2))
+    styles = ["docstring", "paper", "completion", "chat", None]
+    return {
+        "tensors": draw(st.dictionaries(TENSOR_NAMES, bf16_tensors(), max_size=4)),
+        "config": config,
+        "generation_config": {**extra, "eos_token_id": eos},
+        "assets": draw(st.dictionaries(ASSET_NAMES, st.binary(max_size=16), max_size=3)),
+        "provenance": draw(st.dictionaries(TEXT, TEXT, max_size=3)),
+        "prompt_style": draw(st.sampled_from(styles)),
+    }
