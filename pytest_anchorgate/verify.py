@@ -128,13 +128,14 @@ def render_failure(verdict: Verdict, task: Task) -> str:
     Bounded in length, and printable whatever the program printed.
     """
     failure = verdict.failure
-    lines = [f"{task.id}: {verdict.status}: {verdict.reason}", ""]
+    reason = _cut(verdict.reason, VALUE_CHARACTERS)
+    lines = [f"{task.id}: {verdict.status}: {reason}", ""]
     lines += _listing(verdict.program, failure.program_line if failure else None)
-    lines += ["", *(_failed_test(failure) if failure else [f"E   {verdict.reason}"])]
+    lines += ["", *(_failed_test(failure) if failure else [f"E   {reason}"])]
     if verdict.stdout_tail.strip():
         lines += ["", "printed, at the end:"]
         lines += [f"    {_cut(line)}" for line in verdict.stdout_tail.splitlines()[-TAIL_LINES:]]
-    lines += ["", f"program extracted by: {verdict.stage}"]
+    lines += ["", f"program extracted by: {_cut(verdict.stage)}"]
     if task.origin:
         lines.append(f"task defined in: {task.origin}")
     return "\n".join(lines)

@@ -10,11 +10,9 @@ from __future__ import annotations
 import _ast
 import _signal  # type: ignore[import-not-found]  # signal.py imports enum
 import builtins
-import marshal
-import os
+import posix
 import resource
 import sys
-import types
 from _json import encode_basestring_ascii as json_string
 
 from pytest_anchorgate.sandbox import asserts
@@ -24,6 +22,7 @@ TYPE_CHECKING = False  # as from typing, unimported
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
+    from types import CodeType
     from typing import Any, NoReturn
 
 PROGRAM, SETUP, TEST = "<program>", "<setup>", "<test "
@@ -38,41 +37,32 @@ class Failed(Exception):
         self.kind, self.error = kind, error
 
 
-def main(report_fd: int, package_path: str) -> NoReturn:
-    """Read the job from stdin, run it, write ``started`` and one line of JSON, end."""
-    own_pid = os.getpid()
-    job = _read_job()
-    _forget_package(package_path)
+def main(report_fd: int, job: dict[str, Any]) -> NoReturn:
+    """Run the job, write ``started`` and one line of JSON, end."""
+    own_pid = posix.getpid()
+    _prepare_interpreter()
     if job["numpy_path"]:
         sys.meta_path.append(NumpyFinder(job["numpy_path"]))
     _limit(job)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    os.write(report_fd, b"started %f\n" % (used.ru_utime + used.ru_stime))
+    posix.write(report_fd, b"started %f\n" % (used.ru_utime + used.ru_stime))
     report = Run(job).report()
-    if os.getpid() == own_pid:  # else: a copy that the program forked and let run on
+    if posix.getpid() == own_pid:  # else: a copy that the program forked and let run on
         _flush()
         line = ", ".join(f'"{key}": {_json(value)}' for key, value in report.items())
-        os.write(report_fd, b"{%s}\n" % line.encode())
-    os._exit(0)
+        posix.write(report_fd, b"{%s}\n" % line.encode())
+    posix._exit(0)
 
 
-def _read_job() -> dict[str, Any]:
-    encoded = b""
-    while piece := os.read(0, 1 << 20):
-        encoded += piece
-    empty = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(empty, 0)
-    os.close(empty)
-    job: dict[str, Any] = marshal.loads(encoded)  # ours: a candidate sends nothing this way
-    return job
-
-
-def _forget_package(package_path: str) -> None:
-    """Leave the standard library as all that can be imported."""
-    sys.path.remove(package_path)
-    sys.path_importer_cache.pop(package_path, None)
+def _prepare_interpreter() -> None:
+    """Take away the job and ourselves; give what a program may expect of an interpreter."""
+    empty = posix.open("/dev/null", posix.O_RDONLY)
+    posix.dup2(empty, 0)
+    posix.close(empty)
     for name in [name for name in sys.modules if name.startswith("pytest_anchorgate")]:
         del sys.modules[name]
+    for name in ("job", "modules", "name", "code"):
+        del sys.modules["__main__"].__dict__[name]
     sys.argv = [PROGRAM]
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]  # -S left them out
 
@@ -117,7 +107,7 @@ class Run:
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.job = job
-        self.module = types.ModuleType(MODULE)
+        self.module = type(sys)(MODULE)
         self.namespace = self.module.__dict__
         self.spans: list[asserts.Span] = []
         self.span_tests: list[int] = []
@@ -146,14 +136,14 @@ class Run:
         for test in tests:
             self._execute(test)
 
-    def _compile(self, kind: str, source: str | _ast.Module, name: str) -> types.CodeType:
+    def _compile(self, kind: str, source: str | _ast.Module, name: str) -> CodeType:
         try:
-            code: types.CodeType = compile(source, name, "exec", dont_inherit=True)
+            code: CodeType = compile(source, name, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
             raise Failed(kind, error) from None
         return code
 
-    def _compile_test(self, k: int, source: str) -> types.CodeType:
+    def _compile_test(self, k: int, source: str) -> CodeType:
         name = f"{TEST}{k}>"
         try:
             tree: Any = compile(source, name, "exec", _ast.PyCF_ONLY_AST, dont_inherit=True)
@@ -163,7 +153,7 @@ class Run:
         self.span_tests += [k] * (len(self.spans) - len(self.span_tests))
         return self._compile("tests", tree, name)
 
-    def _execute(self, code: types.CodeType) -> None:
+    def _execute(self, code: CodeType) -> None:
         try:
             exec(code, self.namespace)
         except BaseException as error:

@@ -22,17 +22,22 @@ from typing import TYPE_CHECKING
 from pytest_anchorgate.errors import SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
+    from types import CodeType
 
     from pytest_anchorgate.sandbox.limits import Limits
 
-PACKAGE_PATH = str(Path(__file__).parents[2])
 # A virtual environment's own interpreter would lead to its packages.
 BASE_EXECUTABLE: str = getattr(sys, "_base_executable", sys.executable)
-BOOT = (
-    "import sys; sys.path.append(sys.argv[2]); "
-    "from pytest_anchorgate.sandbox.child import main; main(int(sys.argv[1]), sys.argv[2])"
-)
+# The child's modules come compiled with its job: nothing of ours is on its path.
+BOOT = """
+import marshal, sys
+modules, job = marshal.load(sys.stdin.buffer)
+for name, code in modules:
+    sys.modules[name] = type(sys)(name)
+    exec(code, sys.modules[name].__dict__)
+sys.modules["pytest_anchorgate.sandbox.child"].main(int(sys.argv[1]), job)
+"""
 TAIL_BYTES = 4096
 REPORT_BYTES = 1 << 20
 POLL_S = 0.01  # where the kernel has no pidfd to wait on
@@ -129,21 +134,22 @@ def run_child(job: dict[str, object], *, limits: Limits) -> Exit:
     Raises SandboxError when the machinery fails: no process, no disk.
     """
     try:
-        with _workspace() as directory, _pipe() as report, _pipe() as output:
-            arguments = [BASE_EXECUTABLE, "-P", "-s", "-S", "-B", "-c", BOOT, str(report[1])]
-            with _spawned(
-                [*arguments, PACKAGE_PATH], job, directory, report[1], output[1]
-            ) as child:
-                os.close(report.pop())
-                os.close(output.pop())
-                watch = _Watch(
-                    child,
-                    _Stream(output[0], TAIL_BYTES, last=True),
-                    _Stream(report[0], REPORT_BYTES, last=False),
-                    limits,
-                )
-                ending = watch.wait()
-                return _bury(watch, ending)
+        with (
+            _workspace() as directory,
+            _pipe() as report,
+            _pipe() as output,
+            _spawned(job, directory, report_fd=report[1], output_fd=output[1]) as child,
+        ):
+            os.close(report.pop())
+            os.close(output.pop())
+            watch = _Watch(
+                child,
+                _Stream(output[0], TAIL_BYTES, last=True),
+                _Stream(report[0], REPORT_BYTES, last=False),
+                limits,
+            )
+            ending = watch.wait()
+            return _bury(watch, ending)
     except OSError as error:
         raise SandboxError(f"sandbox: {error}. The program was not run to its end.") from error
 
@@ -168,16 +174,16 @@ def _bury(watch: _Watch, ending: Ending) -> Exit:
 
 @contextlib.contextmanager
 def _spawned(
-    arguments: Sequence[str], job: dict[str, object], directory: str, report_fd: int, output_fd: int
+    job: dict[str, object], directory: str, *, report_fd: int, output_fd: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start the interpreter as the leader of its own session; end it on the way out."""
     process = None
     with tempfile.TemporaryFile() as stdin:
-        stdin.write(marshal.dumps({**job, "numpy_path": numpy_path()}))
+        marshal.dump((_child_modules(), {**job, "numpy_path": numpy_path()}), stdin)
         stdin.seek(0)
         try:
             process = subprocess.Popen(
-                arguments,
+                [BASE_EXECUTABLE, "-P", "-s", "-S", "-B", "-c", BOOT, str(report_fd)],
                 stdin=stdin,
                 stdout=output_fd,
                 stderr=output_fd,
@@ -190,6 +196,18 @@ def _spawned(
         finally:
             if process is not None and process.returncode is None:
                 _reap(process)
+
+
+@functools.cache
+def _child_modules() -> tuple[tuple[str, CodeType], ...]:
+    """Return the modules that run in the child, each after those that it imports."""
+    packages = ("pytest_anchorgate", "pytest_anchorgate.sandbox")
+    modules = [(name, compile("", name, "exec")) for name in packages]
+    for name in ("values", "asserts", "child"):
+        path = Path(__file__).with_name(f"{name}.py")
+        code = compile(path.read_text("utf-8"), str(path), "exec", dont_inherit=True)
+        modules.append((f"{packages[-1]}.{name}", code))
+    return tuple(modules)
 
 
 def _environment(directory: str) -> dict[str, str]:
