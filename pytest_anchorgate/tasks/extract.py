@@ -51,10 +51,12 @@ class Extraction:
     stage: Stage
 
 
-_FENCE = re.compile(
+# A line that opens or closes a Markdown code block, in a list item perhaps, or after words.
+FENCE = re.compile(
     r"^(?P<indent>[ \t]*(?:(?:[-*+]|\d+[.)])[ \t]+)?)[^`~\n]*(?:`{3,}[^`\n]*|~{3,}[^\n]*)\n",
     re.MULTILINE,
 )
+_LINE = re.compile(r"^(?=.*\S)", re.MULTILINE)
 _FUTURE = "from __future__ "
 _INDENT = "    "
 
@@ -78,8 +80,9 @@ class _Extractor:
         self.codes = list(dict.fromkeys(map(normal_newlines, codes)))
         name = re.escape(task.entry_point)
         self.opening = re.compile(rf"^(?:@.*\n)*(?:(?:async +)?def|class) +{name}\b", re.MULTILINE)
-        self.region_start = re.compile(
-            rf"^[ \t]*(?=(?:async +def|def|class|from|import) |@|{name} *=)", re.MULTILINE
+        self.definition = re.compile(
+            rf"^[ \t]*(?:(?:async +)?def|class|.*\bimport\b.*) *\b{name}\b|^[ \t]*{name} *[:=]",
+            re.MULTILINE,
         )
         self.grower = Grower(task, prompt.stop)
 
@@ -144,8 +147,7 @@ class _Extractor:
     def _fenced(self, text: str) -> str | None:
         """Return the first code block that solves the task; where it ends, parsing tells."""
         blocks = [
-            _unindented(text[match.end() :], len(match["indent"]))
-            for match in _FENCE.finditer(text)
+            _unindented(text[match.end() :], len(match["indent"])) for match in FENCE.finditer(text)
         ]
         blocks = [variant for block in blocks for variant in (block, _dedented(block))]
         program = self._complete_program(list(dict.fromkeys(blocks)))
@@ -153,7 +155,9 @@ class _Extractor:
         return program or _first(find(block) for block in blocks for find in bodies)
 
     def _region(self, text: str) -> str | None:
-        starts = [match.start() for match in self.region_start.finditer(text)]
+        """Return the program that begins at the first line from which one can be read."""
+        last = max((match.start() for match in self.definition.finditer(text)), default=-1)
+        starts = [match.start() for match in _LINE.finditer(text) if match.start() <= last]
         return self._complete_program([_dedented(text[start:]) for start in starts])
 
     def _complete_program(self, blocks: list[str]) -> str | None:

