@@ -16,6 +16,7 @@ from pytest_anchorgate.sandbox.limits import DEFAULT_CPU_S
 from pytest_anchorgate.sandbox.outcome import Failure, Outcome, OutcomeKind
 from pytest_anchorgate.tasks.extract import EXTRACTOR_VERSION
 from pytest_anchorgate.tasks.prompt import PromptStyle, render_prompt
+from pytest_anchorgate.tasks.samples import read_samples
 from pytest_anchorgate.tasks.suites import load_references, load_suite, parse_suite_spec
 from pytest_anchorgate.tasks.task import Task
 from pytest_anchorgate.verify import VERIFIER_VERSION, Status, Verdict, render_failure, verify
@@ -255,10 +256,12 @@ def test_every_reference_solution_passes(suite, path, count):
 def sample_verdicts(suite, path, samples):
     """Return verdicts on published samples, and EvalPlus's, by canonical task id."""
     tasks = {task.id: task for task in load(suite, path)}
-    rows = [json.loads(line) for line in (samples / "generated.jsonl").read_text().splitlines()]
-    texts = {row["task_id"].replace("Mbpp", "MBPP"): row["completion"] for row in rows}
+    given = read_samples(samples / "generated.jsonl", tasks.values()).samples
     ours = in_parallel(
-        lambda key: judged(texts[key], tasks[key], whole=True, timeout_s=SLOW_SAMPLES_S), texts
+        lambda sample: judged(
+            sample.text, tasks[sample.task_id], whole=sample.whole, timeout_s=SLOW_SAMPLES_S
+        ),
+        given,
     )
     theirs = json.loads((samples / "generated_eval_results.json").read_text())["eval"]
     passed = {
