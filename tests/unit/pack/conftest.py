@@ -40,21 +40,27 @@ def save_tokenizer(folder: Path) -> None:
     (folder / "chat_template.jinja").write_text(TEMPLATE)
 
 
-def save_model(folder: Path, *, dtype: str, tied: bool, shard_size: str = "5GB") -> None:
+def save_model(
+    folder: Path,
+    *,
+    dtype: str = "float32",
+    tied: bool = True,
+    shard_size: str = "5GB",
+    **sizes: int,
+) -> None:
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     torch.manual_seed(7)
+    settings = {"vocab_size": 320, "hidden_size": 16, "intermediate_size": 24, **sizes}
     config = Qwen2Config(
-        vocab_size=320,
-        hidden_size=16,
-        intermediate_size=24,
         num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=1,
         max_position_embeddings=64,
         tie_word_embeddings=tied,
         eos_token_id=0,
+        **settings,
     )
     model = Qwen2ForCausalLM(config).to(getattr(torch, dtype))
     model.save_pretrained(folder, max_shard_size=shard_size)
@@ -63,13 +69,13 @@ def save_model(folder: Path, *, dtype: str, tied: bool, shard_size: str = "5GB")
 @pytest.fixture(scope="session")
 def make_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Give a function that saves one kind of model once and returns its directory."""
-    made: dict[tuple[str, bool, str], Path] = {}
+    made: dict[tuple[tuple[str, Any], ...], Path] = {}
 
-    def make(dtype: str = "float32", *, tied: bool = True, shard_size: str = "5GB") -> Path:
-        key = (dtype, tied, shard_size)
+    def make(**kind: Any) -> Path:
+        key = tuple(sorted(kind.items()))
         if key not in made:
             made[key] = tmp_path_factory.mktemp("hf")
-            save_model(made[key], dtype=dtype, tied=tied, shard_size=shard_size)
+            save_model(made[key], **kind)
             save_tokenizer(made[key])
         return made[key]
 
