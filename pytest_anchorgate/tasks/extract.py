@@ -152,7 +152,9 @@ class _Extractor:
         blocks = [variant for block in blocks for variant in (block, _dedented(block))]
         program = self._complete_program(list(dict.fromkeys(blocks)))
         bodies = (self._continuation, self._reindented)
-        return program or _first(find(block) for block in blocks for find in bodies)
+        # A block's first line is a line of its own, also behind a prompt that ends within one.
+        gap = "" if self.codes[0].endswith("\n") else "\n"
+        return program or _first(find(gap + block) for block in blocks for find in bodies)
 
     def _region(self, text: str) -> str | None:
         """Return the program that begins at the first line from which one can be read."""

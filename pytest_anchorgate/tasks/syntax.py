@@ -25,9 +25,12 @@ def parse_source(source: str) -> ast.Module | None:
     """Return the tree of a source that compiles, else None."""
     if parse_error(source) is not None:
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except _TOO_DEEP:  # what compiles may still be too deep for a tree of Python objects
+        return None
 
 
 def parse_error(source: str) -> SyntaxError | None:
