@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -190,10 +191,11 @@ def chat_template(pack: Pack) -> str | None:
 def directory_error(path: Path) -> PackError:
     """Return the error for a directory given as a pack; it says how to pack a model directory."""
     if (path / "config.json").exists():
-        name = path.resolve().name
+        command = shlex.join(
+            ["anchorgate", "pack", str(path), f"packs/{path.resolve().name}.planck"]
+        )
         return PackError(
-            f"{path}: is a Hugging Face directory, not a pack. "
-            f"Run `anchorgate pack {path} packs/{name}.planck` and give that file."
+            f"{path}: is a Hugging Face directory, not a pack. Run `{command}` and give that file."
         )
     return PackError(f"{path}: is a directory, not a pack. Give a .planck file.")
 

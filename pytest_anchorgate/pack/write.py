@@ -50,9 +50,7 @@ def write_pack(
     shape; it may be a generator, and nothing of it is kept. ``assets`` maps file names to bytes.
     A kill leaves the old file or the new one. `PackError` names the tensor that does not fit.
     """
-    if problem := model_problem(config, generation_config):
-        raise PackError(f"{path}: {problem}. Give the writer a whole configuration.")
-    _require_asset_names(path, assets, shapes)
+    _require_writable(path, shapes, config, generation_config, assets)
     manifest: dict[str, Any] = {
         "checksum": UNSEALED,
         "config": dict(config),
@@ -63,7 +61,7 @@ def write_pack(
     }
     if prompt_style is not None:
         manifest["prompt_style"] = prompt_style
-    layout = {name: ("BF16", tuple(shape)) for name, shape in shapes.items()}
+    layout = _weights_layout(shapes)
     layout |= {ASSETS + name: ("U8", (len(value),)) for name, value in assets.items()}
     with replace_file(path) as file:
         first = len(_encode(path, manifest, layout))
@@ -79,7 +77,7 @@ def write_safetensors(
     path: Path, tensors: Iterable[tuple[str, torch.Tensor]], shapes: Mapping[str, Sequence[int]]
 ) -> None:
     """Write BF16 ``tensors`` as a plain safetensors file, as transformers expects it."""
-    layout = {name: ("BF16", tuple(shape)) for name, shape in shapes.items()}
+    layout = _weights_layout(shapes)
     header = _encode_header({"format": "pt"}, layout)
     with replace_file(path) as file:
         _write_at(file, header, 0)
@@ -180,9 +178,19 @@ def _write_at(file: BinaryIO, value: bytes | memoryview, at: int) -> None:
         done += os.pwrite(file.fileno(), view[done : done + CHUNK_BYTES], at + done)
 
 
-def _require_asset_names(
-    path: Path, assets: Mapping[str, bytes], shapes: Mapping[str, Sequence[int]]
+def _weights_layout(shapes: Mapping[str, Sequence[int]]) -> Layout:
+    return {name: ("BF16", tuple(shape)) for name, shape in shapes.items()}
+
+
+def _require_writable(
+    path: Path,
+    shapes: Mapping[str, Sequence[int]],
+    config: Mapping[str, Any],
+    generation_config: Mapping[str, Any],
+    assets: Mapping[str, bytes],
 ) -> None:
+    if problem := model_problem(config, generation_config):
+        raise PackError(f"{path}: {problem}. Give the writer a whole configuration.")
     for name in assets:
         if not asset_name_ok(name):
             raise PackError(f"{path}: asset {name!r} is not a plain file name. Rename the file.")

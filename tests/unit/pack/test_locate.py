@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,14 @@ def test_a_miss_where_there_are_no_packs(tmp_path):
 
 
 def test_a_model_directory_names_the_command_that_packs_it(packs):
-    model = Path("qwen-dir")
-    model.mkdir()
-    (model / "config.json").touch()
-    with pytest.raises(PackError, match=r"`anchorgate pack qwen-dir packs/qwen-dir\.planck`"):
-        find_pack("qwen-dir", packs)
+    for name, command in (
+        ("qwen-dir", "`anchorgate pack qwen-dir packs/qwen-dir.planck`"),
+        ("my model", "`anchorgate pack 'my model' 'packs/my model.planck'`"),
+    ):
+        Path(name).mkdir()
+        (Path(name) / "config.json").touch()
+        with pytest.raises(PackError, match=re.escape(command)):
+            find_pack(name, packs)
 
 
 def test_another_directory_is_no_pack(packs):

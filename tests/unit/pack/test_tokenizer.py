@@ -101,3 +101,9 @@ def test_ids_that_depend_on_the_length(source, key, value):
 def test_bytes_that_are_no_tokenizer(text):
     with pytest.raises(PackError, match=r"^x: is no tokenizer: .+\. Save the tokenizer again\.$"):
         load_tokenizer("x", text)
+
+
+def test_files_that_transformers_cannot_load(source):
+    assets = changed_config(source, eos_token={"content": "<|endoftext|>"})
+    said = r"tokenizer.json: transformers cannot load this tokenizer: Special token eos_token has"
+    refused(source, assets, said)

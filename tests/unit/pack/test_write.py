@@ -113,6 +113,23 @@ def test_the_format_does_not_change(tmp_path):
     assert digest == GOLDEN_SHA256
 
 
+def test_the_example_of_the_page_is_what_is_written(tmp_path):
+    page = Path(__file__).parents[3] / "docs" / "planck-format.md"
+    example = page.read_text("utf-8").partition("## Example")[2].partition("## Writing")[0]
+    header = "".join(example.split("```")[1].split("\n")).encode()
+    data = bytes.fromhex("803f20c0") + b"{}"
+    digest = write(
+        tmp_path / "a.planck",
+        [("w", torch.tensor([1, -2.5]).bfloat16())],
+        config={**CONFIG, "dtype": "bfloat16", "tie_word_embeddings": True, "vocab_size": 2},
+        generation_config={"eos_token_id": [1]},
+        assets={"tokenizer.json": b"{}"},
+    )
+    whole = (tmp_path / "a.planck").read_bytes()
+    assert whole == (640).to_bytes(8, "little") + header.ljust(640) + data
+    assert digest in example
+
+
 def test_neither_order_of_tensors_nor_of_keys_nor_the_hash_seed_changes_a_byte(tmp_path):
     code = """
 import sys, torch
