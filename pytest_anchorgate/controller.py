@@ -154,11 +154,12 @@ class Controller:
         )
 
     def _store_facts(self) -> tuple[ModelStatus | None, Traffic, dict[str, bool]]:
-        store, run = self.gate.store, self.gate.run.id
+        run = self.gate.run.id
         none = Traffic(generated=0, generated_tokens=0, reused=0, reused_tokens=0)
         if not self._begun:
             return None, none, {}
         try:
+            store = self.gate.store
             facts = store.status(run), store.traffic(run), store.expected(run)
             store.forget(run)
         except AnchorgateError as error:
@@ -166,9 +167,7 @@ class Controller:
             return None, none, {}
         return facts
 
-    def _ruling(
-        self, planned: set[str], selected: set[str], status: ModelStatus | None
-    ) -> Ruling:
+    def _ruling(self, planned: set[str], selected: set[str], status: ModelStatus | None) -> Ruling:
         statuses = {key: Status(verdict["status"]) for key, verdict in self.verdicts.items()}
         decide = partial(
             judge,

@@ -6,10 +6,10 @@ weight is read.
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import pytest
 from _pytest.mark.expression import Expression  # -m has no public evaluator
 
 from pytest_anchorgate.errors import UsageError
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
 
+    import pytest
+
     from pytest_anchorgate.session import Options
     from pytest_anchorgate.tasks.suites import SuiteSpec
 
 T = TypeVar("T")
+
+UNSET: list[str] = []  # by identity: an ini value that nobody set, unlike one set to nothing
 
 SUITE_MARKERS: Mapping[str, str] = {
     "anchor": "a task that production solves and no later pack may lose",
@@ -54,7 +58,9 @@ class _Option(NamedTuple):
 OPTIONS = (
     _Option("--pack", "PACK", "the pack to gate: a path, or a name in packs/"),
     _Option(
-        "--surgery", "RECIPE", "train, merge, pack, gate, then promote or refuse (not yet available)"
+        "--surgery",
+        "RECIPE",
+        "train, merge, pack, gate, then promote or refuse (not yet available)",
     ),
     _Option(
         "--gate-anchors", "FILE", "a JSONL file of anchors; may be given again", repeatable=True
@@ -70,7 +76,7 @@ OPTIONS = (
         "docstring, paper, completion or chat. Default: the pack's own style, else docstring",
     ),
     _Option("--gate-max-new-tokens", "N", "tokens a completion may have", "512"),
-    _Option("--gate-timeout", "SECONDS", "CPU seconds a program may use", "5"),
+    _Option("--gate-timeout", "SECONDS", "CPU seconds a program may use", "3"),
     _Option("--gate-device", "DEVICE", "auto, cpu, cuda, cuda:1, ...", "auto"),
     _Option("--gate-dtype", "DTYPE", "auto (float32 on a CPU, else bfloat16) or a dtype", "auto"),
     _Option("--gate-batch-tokens", "N", "tokens that one batch may hold", "16384"),
@@ -94,7 +100,8 @@ def add_options(parser: pytest.Parser) -> None:
             help=f"{option.help}.{default}".replace("%", "%%"),
         )
         kind: Any = "linelist" if option.repeatable else "string"
-        parser.addini(option.ini, f"{option.help} (as {option.flag})", type=kind, default=None)
+        meaning = f"{option.help} (as {option.flag})"
+        parser.addini(option.ini, meaning, type=kind, default=UNSET if option.repeatable else None)
     group.addoption(
         "--gate-whole",
         dest="gate_whole",
@@ -111,7 +118,14 @@ def add_options(parser: pytest.Parser) -> None:
 
 def selects(markexpr: str, suite: str) -> bool:
     """Whether ``-m markexpr`` keeps a test that has the suite's marker and no other."""
-    return not markexpr or Expression.compile(markexpr).evaluate(lambda name, **_: name == suite)
+    return not markexpr or _evaluate(markexpr, suite)
+
+
+def _evaluate(markexpr: str, marker: str | None) -> bool:
+    def has(name: str, /, **_: str | int | bool | None) -> bool:
+        return name == marker
+
+    return Expression.compile(markexpr).evaluate(has)
 
 
 def names_suite(markexpr: str) -> bool:
@@ -119,8 +133,7 @@ def names_suite(markexpr: str) -> bool:
     if not markexpr:
         return False
     try:
-        unmarked = Expression.compile(markexpr).evaluate(lambda _name, **_kwargs: False)
-        return not unmarked and any(selects(markexpr, suite) for suite in SUITES)
+        return not _evaluate(markexpr, None) and any(selects(markexpr, suite) for suite in SUITES)
     except SyntaxError:
         return False  # pytest itself reports a wrong expression, with its place
 
@@ -147,7 +160,7 @@ def read_options(config: pytest.Config) -> Options:
 
     :raises UsageError: naming the option and its value.
     """
-    from pytest_anchorgate.session import Options  # noqa: PLC0415 (only gated sessions pay for it)
+    from pytest_anchorgate.session import Options
 
     read = _Reader(config)
     _refuse_unavailable(config)
@@ -260,7 +273,7 @@ class _Reader:
 
     def path(self, dest: str) -> Path | None:
         values, base = self.values(dest)
-        return base / values[0] if values else None
+        return Path(os.path.normpath(base / values[0])) if values else None
 
     def required_path(self, dest: str) -> Path:
         path = self.path(dest)
@@ -268,13 +281,13 @@ class _Reader:
         return path
 
     def in_ini(self, name: str) -> bool:
-        return name in self.config.inicfg
+        return self.config.getini(name) is not UNSET
 
     def suite(self, name: str) -> tuple[SuiteSpec, ...]:
-        from pytest_anchorgate.tasks.suites import parse_suite_spec  # noqa: PLC0415 (as above)
+        from pytest_anchorgate.tasks.suites import parse_suite_spec
 
         values, base = self.values("gate_anchors" if name == "anchor" else f"gate_{name}")
-        return tuple(parse_suite_spec(str(base / value)) for value in values)
+        return tuple(parse_suite_spec(os.path.normpath(base / value)) for value in values)
 
 
 def _positive_int(text: str) -> int:

@@ -10,6 +10,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest._code.code import (
+    ExceptionChainRepr,
+    ReprEntryNative,
+)  # no public way to say it shorter
 
 from pytest_anchorgate.errors import AnchorgateError, EngineError, UsageError
 from pytest_anchorgate.options import (
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
     from pytest_anchorgate.controller import Controller
-    from pytest_anchorgate.session import GateSession, Planck
+    from pytest_anchorgate.session import Case, GateSession, Planck
     from pytest_anchorgate.tasks.task import Task
 
 gate_key = pytest.StashKey["GateSession"]()
@@ -54,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _configure_gate(config: pytest.Config) -> None:
-    from pytest_anchorgate.session import GateSession, Run, open_run  # noqa: PLC0415 (gated only)
+    from pytest_anchorgate.session import GateSession, Run, open_run
 
     options = read_options(config)
     worker = getattr(config, "workerinput", None)
@@ -68,7 +72,7 @@ def _configure_gate(config: pytest.Config) -> None:
     gate.planned()  # a wrong task file is a usage error, before any weight is read
     config.pluginmanager.register(ItemsPlugin(gate, config), "anchorgate-items")
     if worker is None and not config.option.collectonly:
-        from pytest_anchorgate.controller import Controller  # noqa: PLC0415 (controller only)
+        from pytest_anchorgate.controller import Controller
 
         controller = Controller(gate, say=_teller(config))
         config.pluginmanager.register(ControllerPlugin(controller), "anchorgate-controller")
@@ -97,31 +101,25 @@ def _suite_marker(node: pytest.Item | pytest.Function) -> pytest.Mark | None:
 
 
 def _params(config: pytest.Config, marker: pytest.Mark) -> Sequence[Any]:
-    """Return the suite's cases, or one placeholder that is skipped with the reason."""
+    """Return the suite's cases, or one placeholder: the reason to skip."""
     gate = config.stash.get(gate_key, None)
     if gate is None:
-        return [_skipped(NOT_GATED)]
+        return [pytest.param(NOT_GATED, id="skipped")]
     if marker.name == "suite" and selects(config.option.markexpr, "suite"):
         try:
             cases = gate.file_cases(*marker.args)
         except AnchorgateError as error:
             raise pytest.Collector.CollectError(str(error)) from None
-    elif marker.name in gate.options.suites:
-        cases = gate.cases(marker.name)
     else:
-        return [_skipped(f"{marker.name} is not part of this gate: no file supplies its tasks")]
+        cases = gate.cases(marker.name) if marker.name in gate.options.suites else ()
     if not cases:
-        return [_skipped(f"no completion was given for any task of {marker.name}")]
+        return [pytest.param(f"nothing to judge: no task of {marker.name} is here", id="skipped")]
     return [pytest.param(case, id=case.id) for case in cases]
-
-
-def _skipped(reason: str) -> Any:
-    return pytest.param(None, id="skipped", marks=pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
 def planck(request: pytest.FixtureRequest) -> Planck:
-    """The gated pack: ``.complete(prompt)``, ``.verify(task)`` and ``.pack``."""
+    """Return the gated pack: ``.complete(prompt)``, ``.verify(task)`` and ``.pack``."""
     gate = request.config.stash.get(gate_key, None)
     if gate is None:
         pytest.skip(NOT_GATED)
@@ -130,14 +128,18 @@ def planck(request: pytest.FixtureRequest) -> Planck:
 
 @pytest.fixture
 def task(request: pytest.FixtureRequest, planck: Planck) -> Task:
-    """One task of the suite that the test's marker names; its verdict is ready."""
-    if getattr(request, "param", None) is None:
-        pytest.fail(
-            f"{request.node.nodeid}: the `task` fixture needs a suite marker. "
-            f"Mark the test with one of: {', '.join(SUITE_MARKERS)}.",
-            pytrace=False,
-        )
-    case = request.param
+    """Return one task of the suite that the test's marker names; its verdict is ready."""
+    case = getattr(request, "param", None)
+    if case is None:
+        markers = ", ".join(SUITE_MARKERS)
+        pytest.fail(f"the `task` fixture needs a suite marker: one of {markers}.", pytrace=False)
+    if isinstance(case, str):
+        pytest.skip(case)
+    return _judged(request, planck, case)
+
+
+def _judged(request: pytest.FixtureRequest, planck: Planck, case: Case) -> Task:
+    """Return the case's task with its verdict recorded; an error of ours ends the test here."""
     try:
         verdict = planck.prepare(case)
     except AnchorgateError as error:
@@ -146,7 +148,7 @@ def task(request: pytest.FixtureRequest, planck: Planck) -> Task:
     request.node.user_properties.append((PROPERTY, json.dumps(verdict)))
     if verdict["status"] == "error":
         pytest.fail(f"{case.id}: {verdict['reason']}", pytrace=False)
-    return case.task  # type: ignore[no-any-return] # pytest types request.param as Any
+    return case.task
 
 
 def _stop_without_model(session: pytest.Session, error: BaseException | None) -> None:
@@ -184,7 +186,7 @@ class ItemsPlugin:
         """Return the case key of an item of a selected suite; a plain anchor's is its node id."""
         case = _case(item)
         if case is not None:
-            return case.key
+            return str(case.key)
         plain = not hasattr(item, "callspec") or "task" not in item.callspec.params
         if plain and item.get_closest_marker("anchor") and selects(self.markexpr, "anchor"):
             return f"anchor:{item.nodeid}"
@@ -195,6 +197,7 @@ class ItemsPlugin:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        _tell_shortly(report, call)
         if _case(item) is None and (key := self._key(item)) is not None:
             self._record_plain(item, key, call, report)
         return report
@@ -219,6 +222,17 @@ class ItemsPlugin:
         if report.when == "call" and verdict is not None and verdict["status"] == "error":
             return "error", "E", "ERROR"
         return None
+
+
+def _tell_shortly(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
+    """Let a task's failure be its own text: the test around it is one line that says nothing."""
+    text = getattr(call.excinfo.value, "text", None) if call.excinfo else None
+    if text is not None and isinstance(report.longrepr, ExceptionChainRepr):
+        first, _, _ = text.partition("\n")
+        report.longrepr.reprtraceback.reprentries = [ReprEntryNative([text, "\n"])]
+        report.longrepr.reprtraceback.extraline = None
+        if report.longrepr.reprcrash is not None:
+            report.longrepr.reprcrash.message = first
 
 
 def _case(item: pytest.Item) -> Any:
@@ -266,15 +280,19 @@ class ControllerPlugin:
             pytest.exit(f"anchorgate: {fault}", returncode=10)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if (verdict := _verdict(report)) is not None:
+        ran = report.when == "call" and (not report.skipped or hasattr(report, "wasxfail"))
+        if (ran or report.failed) and (verdict := _verdict(report)) is not None:
             self.controller.record(verdict)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self.interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
+        # pytest and xdist each stop early with a subclass of KeyboardInterrupt of their own
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        ended = 1 if exitstatus == pytest.ExitCode.INTERRUPTED and not self.interrupted else exitstatus
+        ended = (
+            1 if exitstatus == pytest.ExitCode.INTERRUPTED and not self.interrupted else exitstatus
+        )
         session.exitstatus = self.controller.exit_status(ended)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

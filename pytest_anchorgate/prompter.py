@@ -88,9 +88,7 @@ class Prompter:
         prompt = self.prompt(task)
         return self._request(self._ids(prompt), stop=prompt.stop, limit=self.max_new_tokens)
 
-    def raw_request(
-        self, text: str, *, max_new_tokens: int | None, stop: Sequence[str]
-    ) -> Request:
+    def raw_request(self, text: str, *, max_new_tokens: int | None, stop: Sequence[str]) -> Request:
         """Return a request for the continuation of ``text`` as it is.
 
         :raises UsageError: when text and answer do not fit the context.
@@ -139,7 +137,9 @@ def _template(pack: Pack) -> ChatTemplate:
             f"{pack.path}: has no chat template, and --gate-prompt=chat needs one. "
             "Choose docstring, paper or completion."
         )
-    settings = json.loads(pack.asset(TOKENIZER_CONFIG)) if TOKENIZER_CONFIG in pack.asset_names else {}
+    settings = (
+        json.loads(pack.asset(TOKENIZER_CONFIG)) if TOKENIZER_CONFIG in pack.asset_names else {}
+    )
     return ChatTemplate(source, special_tokens=_special_tokens(settings))
 
 

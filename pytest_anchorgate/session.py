@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_anchorgate.engine.process import wait_for_completion
 from pytest_anchorgate.engine.protocol import EngineIdentity, engine_identity
 from pytest_anchorgate.errors import SandboxError, UsageError
-from pytest_anchorgate.pack.format import digest_file
+from pytest_anchorgate.pack.format import digest_file, read_pack
 from pytest_anchorgate.pack.locate import find_pack
 from pytest_anchorgate.pack.production import read_production
 from pytest_anchorgate.prompter import Prompter
@@ -94,13 +94,17 @@ class Case:
     """One task with one sample of its answers: what becomes one pytest item."""
 
     task: Task
-    sample: int = 0
     given: Sample | None = None
+
+    @property
+    def sample(self) -> int:
+        """The number of the sample among the task's; 0 for the model's own answer."""
+        return self.given.sample if self.given else 0
 
     @property
     def id(self) -> str:
         """The item's id: the task's, with ``-s<n>`` from the second sample on."""
-        return f"{self.task.id}-s{self.sample}" if self.sample else self.task.id
+        return self.given.item_id if self.given else self.task.id
 
     @property
     def key(self) -> str:
@@ -130,14 +134,18 @@ def find_candidate(options: Options) -> Path | None:
 def open_run(options: Options) -> Run:
     """Start a run: find the pack, compute its digest once, and settle the engine's identity.
 
-    :raises PackError: when the pack is production's and its bytes are not.
+    :raises PackError: when the file is no intact pack, unless it is production's and its digest
+        is wrong: `production_fault` tells that better.
     """
     pack = find_candidate(options)
     run_id = uuid.uuid4().hex[:12]
     if pack is None:
         return Run(id=run_id, pack=None, pack_sha256="", identity=None)
     identity = engine_identity(options.engine, device=options.device, dtype=options.dtype)
-    return Run(id=run_id, pack=str(pack), pack_sha256=digest_file(pack), identity=identity)
+    run = Run(id=run_id, pack=str(pack), pack_sha256=digest_file(pack), identity=identity)
+    if production_fault(options, run) is None:
+        read_pack(pack)
+    return run
 
 
 def production_fault(options: Options, run: Run) -> str | None:
@@ -216,9 +224,7 @@ class GateSession:
         if self.samples is None:
             return tuple(Case(task=task) for task in tasks)
         return tuple(
-            Case(task=task, sample=given.sample, given=given)
-            for task in tasks
-            for given in self.samples.of(task)
+            Case(task=task, given=given) for task in tasks for given in self.samples.of(task)
         )
 
     def planned(self) -> dict[str, Case]:
@@ -310,7 +316,11 @@ class GateSession:
 
 
 class TaskFailed(AssertionError):
-    """The pack did not solve a task; the text is the whole story in pytest's manner."""
+    """The pack did not solve a task; ``text`` is the whole story in pytest's manner."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
 
 
 class Planck:

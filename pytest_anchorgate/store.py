@@ -23,7 +23,9 @@ from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request
 from pytest_anchorgate.errors import StoreError
 
 SCHEMA_VERSION = 1
-STALE_RUN_S = 24 * 3600.0  # a run that was killed leaves rows; the next run after a day removes them
+STALE_RUN_S = (
+    24 * 3600.0
+)  # a run that was killed leaves rows; the next run after a day removes them
 BUSY_S = 30.0  # how long one process waits for another's write
 
 SCHEMA = """
@@ -134,7 +136,9 @@ class Store:
             now = time.time()
             stale = "SELECT run FROM runs WHERE beat < ?"
             for table in ("requests", "expected", "runs"):
-                self._db.execute(f"DELETE FROM {table} WHERE run IN ({stale})", (now - STALE_RUN_S,))
+                self._db.execute(
+                    f"DELETE FROM {table} WHERE run IN ({stale})", (now - STALE_RUN_S,)
+                )
             self._db.execute(
                 "INSERT INTO runs VALUES (?, ?, '', ?, '{}')", (run, ModelState.IDLE, now)
             )

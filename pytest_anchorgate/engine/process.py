@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_anchorgate.errors import EngineError
@@ -19,6 +18,7 @@ from pytest_anchorgate.store import ModelState, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pytest_anchorgate.engine.protocol import Completion, EngineIdentity
 
@@ -123,9 +123,14 @@ class ModelProcess:
     def _last_words(self) -> str:
         assert self.process is not None
         status = self.process.returncode
-        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        if status < 0:
+            return (
+                f"the model's process was killed by {signal.Signals(-status).name}; too little "
+                f"memory is the usual reason. Lower --gate-batch-tokens, or see {self.command.log}."
+            )
         lines = self.command.log.read_text("utf-8", "replace").strip().splitlines()
-        return f"the model's process died ({how}): {lines[-1] if lines else 'it left no word'}"
+        last = lines[-1] if lines else f"it left no word in {self.command.log}"
+        return f"the model's process died with exit status {status}: {last}"
 
 
 def wait_for_completion(store: Store, run: str, key: str) -> Completion:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -96,6 +97,7 @@ class Engine(Protocol):
         ...
 
 
+DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d+)?")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -106,8 +108,12 @@ def engine_identity(engine: str, *, device: str, dtype: str) -> EngineIdentity:
     else ``cpu``; the dtype becomes float32 on a CPU and bfloat16 elsewhere.
 
     :raises EngineError: when the engine's libraries are not installed.
-    :raises UsageError: when the dtype is unknown.
+    :raises UsageError: when there is no such device or dtype.
     """
+    if not DEVICE.fullmatch(device):
+        raise UsageError(
+            f"--gate-device={device}: no such device. Choose auto, cpu, cuda, cuda:N, mps or xpu."
+        )
     if dtype not in DTYPES:
         raise UsageError(f"--gate-dtype={dtype}: no such dtype. Choose from: {', '.join(DTYPES)}.")
     versions = _versions("torch", "transformers") if engine == "transformers" else ()

@@ -112,11 +112,11 @@ def load_engine(arguments: argparse.Namespace) -> Engine:
 
     :raises UsageError: when the module or class does not exist.
     """
-    from pytest_anchorgate.pack.format import read_pack  # noqa: PLC0415 (after the first beat)
+    from pytest_anchorgate.pack.format import read_pack
 
     pack = read_pack(arguments.pack)
     if arguments.engine == "transformers":
-        from pytest_anchorgate.engine.transformers import (  # noqa: PLC0415 (imports torch)
+        from pytest_anchorgate.engine.transformers import (
             TransformersEngine,
         )
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import init_empty_weights
+from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
 from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request
-from pytest_anchorgate.errors import EngineError, PackError
+from pytest_anchorgate.pack.architecture import read_architecture, require_fit
 from pytest_anchorgate.pack.read import iter_tensors
 
 if TYPE_CHECKING:
@@ -36,38 +37,26 @@ def load_model(pack: Pack, *, device: str, dtype: str) -> PreTrainedModel:
     BF16 weights are upcast exactly when ``dtype`` is wider. The digest of every tensor is
     verified while it is read.
 
-    :raises PackError: when tensors are missing, unexpected or shaped against the config.
+    :raises PackError: when a tensor is missing, unexpected, damaged or shaped against the config.
     """
-    config = AutoConfig.for_model(**pack.config)
+    where = str(pack.path)
+    architecture = read_architecture(where, pack.config)
+    require_fit(where, architecture, {entry.name: entry.shape for entry in pack.weights})
+    build: Any = AutoModelForCausalLM.from_config  # transformers leaves it untyped
     with init_empty_weights(include_buffers=False):
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    weights = {}
-    for name, tensor in iter_tensors(pack):
-        if expected.get(name) != tuple(tensor.shape):
-            raise PackError(_misfit(pack, name, tuple(tensor.shape), expected.get(name)))
-        weights[name] = tensor.to(device=device, dtype=getattr(torch, dtype))
-    missing, _ = model.load_state_dict(weights, strict=False, assign=True)
+        model: Any = build(AutoConfig.for_model(**pack.config), attn_implementation="sdpa")
+    weights = {
+        name: tensor.to(device=device, dtype=getattr(torch, dtype))
+        for name, tensor in iter_tensors(pack)
+    }
+    missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
     model.tie_weights()
-    tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
-    if absent := sorted(set(missing) - tied):
-        raise PackError(
-            f"{pack.path}: tensor {absent[0]!r} is missing ({len(absent)} in all), the config "
-            f"asks for it. Pack the model again with `anchorgate pack`."
-        )
+    assert set(missing) <= architecture.tied.keys(), f"left out: {missing}"
+    assert not unexpected, f"never asked for: {unexpected}"
     left = [name for name, tensor in model.named_parameters() if tensor.is_meta]
     assert not left, f"parameters left on meta: {left}"
-    return model.to(device).eval()
-
-
-def _misfit(
-    pack: Pack, name: str, shape: tuple[int, ...], expected: tuple[int, ...] | None
-) -> str:
-    wants = f"should be {list(expected)}" if expected else "does not exist"
-    return (
-        f"{pack.path}: tensor {name!r} of shape {list(shape)} {wants} in the {pack.architecture} "
-        "of its config. Pack the model again with `anchorgate pack`."
-    )
+    loaded: PreTrainedModel = model.to(device).eval()
+    return loaded
 
 
 @dataclass(slots=True)
@@ -90,7 +79,7 @@ class TransformersEngine:
     def __init__(
         self, pack: Pack, *, device: str = "cpu", dtype: str = "float32", batch_tokens: int = 16384
     ) -> None:
-        from tokenizers import Tokenizer  # noqa: PLC0415 (light, but only a loaded engine needs it)
+        from tokenizers import Tokenizer
 
         self.model = load_model(pack, device=device, dtype=dtype)
         self.tokenizer = Tokenizer.from_str(pack.asset("tokenizer.json").decode())
@@ -209,8 +198,7 @@ def _cut(text: str, stop: Sequence[str]) -> str:
 
 
 def _completion(row: _Row, seconds: float) -> Completion:
-    if row.finish_reason is None:
-        raise EngineError(f"request {row.request.key[:12]} was left undecided. Report this.")
+    assert row.finish_reason is not None, f"request {row.request.key} was left undecided"
     return Completion(
         key=row.request.key,
         text=row.text,

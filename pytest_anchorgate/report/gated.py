@@ -42,7 +42,7 @@ class GateReport:
     @property
     def verify_s(self) -> float:
         """Seconds that programs ran, added up over all workers."""
-        return sum(verdict["seconds"] for verdict in self.verdicts)
+        return sum(float(verdict["seconds"]) for verdict in self.verdicts)
 
     def suites(self) -> dict[str, Counter[str]]:
         """Return for each suite how many verdicts have each status."""

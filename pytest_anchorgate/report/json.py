@@ -59,4 +59,6 @@ def render_json(report: GateReport) -> dict[str, Any]:
 def _task(verdict: dict[str, Any]) -> dict[str, Any]:
     """Return one verdict: what a reader looks for first, then the rest as it was recorded."""
     first = {"id": verdict["task_id"]}
-    return first | {name: value for name, value in verdict.items() if name not in ("key", "task_id")}
+    return first | {
+        name: value for name, value in verdict.items() if name not in ("key", "task_id")
+    }

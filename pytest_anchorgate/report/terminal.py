@@ -27,13 +27,16 @@ def render_lines(report: GateReport) -> Iterator[tuple[str, str]]:
     if report.pack:
         engine = report.pack.engine
         versions = " ".join(f"{name} {version}" for name, version in engine["versions"].items())
-        yield f"pack     {report.pack.path}, sha256 {report.pack.sha256}", ""
-        yield f"engine   {engine['engine']} on {engine['device']} in {engine['dtype']} {versions}", ""
+        yield f"pack       {report.pack.path}, sha256 {report.pack.sha256}", ""
+        yield (
+            f"engine     {engine['engine']} on {engine['device']} in {engine['dtype']} {versions}",
+            "",
+        )
     for name, keys in (
         ("lost", ruling.lost), ("no verdict", ruling.not_run), ("left out", ruling.deselected)
     ):  # fmt: skip
         if keys:
-            yield f"{name:9}{_some(keys)}", ""
+            yield f"{name:11}{_some(keys)}", ""
     yield from ((line, "") for line in _suite_table(report))
     yield from ((line, "") for line in _work(report))
 
@@ -42,7 +45,7 @@ def _suite_table(report: GateReport) -> Iterator[str]:
     suites = report.suites()
     if not suites:
         return
-    width = max(9, *(len(name) + 1 for name in suites))
+    width = max(11, *(len(name) + 1 for name in suites))
     yield f"{'suite':{width}}{'passed':>8}{'failed':>8}{'timeout':>9}{'error':>7}"
     for name, counts in suites.items():
         yield (
@@ -56,20 +59,20 @@ def _work(report: GateReport) -> Iterator[str]:
     if report.pack:
         how = "" if report.load_s else "; the model was not loaded"
         yield (
-            f"answers  {traffic.generated} generated ({traffic.generated_tokens} tokens), "
+            f"answers    {traffic.generated} generated ({traffic.generated_tokens} tokens), "
             f"{traffic.reused} reused ({traffic.reused_tokens} tokens){how}"
         )
     if report.without_answer:
-        yield f"samples  {report.without_answer} tasks have no completion and were not run"
+        yield f"samples    {report.without_answer} tasks have no completion and were not run"
     if report.unknown_answers:
         unknown = report.unknown_answers
-        yield f"samples  {len(unknown)} completions belong to no selected task: {_some(unknown)}"
+        yield f"samples    {len(unknown)} completions belong to no selected task: {_some(unknown)}"
     yield (
-        f"seconds  load {report.load_s:.2f}, generate {report.generate_s:.2f}, "
+        f"seconds    load {report.load_s:.2f}, generate {report.generate_s:.2f}, "
         f"verify {report.verify_s:.2f} (all workers), total {report.total_s:.2f}"
     )
     if report.log and report.load_s:
-        yield f"log      {report.log}"
+        yield f"log        {report.log}"
 
 
 def _some(keys: tuple[str, ...]) -> str:

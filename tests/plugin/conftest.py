@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.tiny import write_tiny_pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GATE = (Path(__file__).parent.parent / "gate" / "test_gate.py").read_text("utf-8")
 INI = """
@@ -92,4 +94,4 @@ def project(
     (pytester.path / "anchors.jsonl").write_text(rows)
     answers = {prompt(name): body(name) for name in names}
     (pytester.path / "answers.json").write_text(json.dumps(answers))
-    yield GateProject(pytester, pytester.path)
+    return GateProject(pytester, pytester.path)

@@ -56,7 +56,9 @@ def test_a_narrowed_run_is_partial_whatever_its_verdicts() -> None:
 def test_gate_whole_makes_a_narrowed_run_invalid() -> None:
     ruling = whole({"t": PASSED}, planned={"t", "u"}, selected={"t"}, narrowed=True, whole=True)
     assert ruling.decision is Decision.INVALID
-    assert ruling.reasons == ("1 of 2 planned tasks were left out, and --gate-whole wants every one",)
+    assert ruling.reasons == (
+        "1 of 2 planned tasks were left out, and --gate-whole wants every one",
+    )
 
 
 def test_narrowing_that_left_nothing_out_decides_as_usual() -> None:
@@ -92,7 +94,10 @@ def test_passes_elsewhere_never_pay_for_a_loss(
     verdicts: dict[str, Status], more: dict[str, Status]
 ) -> None:
     gains = {f"gain {name}": PASSED for name in more}
-    before, after = whole({**verdicts, "lost": FAILED}), whole({**verdicts, "lost": FAILED, **gains})
+    before, after = (
+        whole({**verdicts, "lost": FAILED}),
+        whole({**verdicts, "lost": FAILED, **gains}),
+    )
     assert before.decision is after.decision is Decision.REFUSED
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import pytest_anchorgate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PACKAGE = Path(pytest_anchorgate.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))

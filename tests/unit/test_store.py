@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request
 from pytest_anchorgate.errors import StoreError
 from pytest_anchorgate.store import ModelState, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -44,9 +47,7 @@ def completion(key: str, text: str = "x") -> Completion:
 def test_a_request_survives_its_json(
     key: str, ids: list[int], stop: list[str], max_new_tokens: int
 ) -> None:
-    asked = Request(
-        key=key, prompt_ids=tuple(ids), stop=tuple(stop), max_new_tokens=max_new_tokens
-    )
+    asked = Request(key=key, prompt_ids=tuple(ids), stop=tuple(stop), max_new_tokens=max_new_tokens)
     assert Request.from_json(key, asked.to_json()) == asked
 
 
@@ -99,9 +100,7 @@ def test_a_finished_run_leaves_its_completions_only(store: Store) -> None:
         store.status("run")
 
 
-def test_rows_of_a_killed_run_go_after_a_day(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_of_a_killed_run_go_after_a_day(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.request("run", [request("a")])
     monkeypatch.setattr("pytest_anchorgate.store.STALE_RUN_S", -1.0)
     store.begin("next")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +8,8 @@ from pytest_anchorgate.pack.format import read_pack
 from tests.tiny import write_tiny_pack
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_anchorgate.engine.transformers import TransformersEngine
     from pytest_anchorgate.pack.format import Pack
 
