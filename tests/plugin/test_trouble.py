@@ -56,9 +56,7 @@ def test_an_engine_that_cannot_start_says_why_in_its_last_line(project: GateProj
     result, report = project.gate("--gate-engine", "scripted:NoSuchEngine")
     assert (result.ret, report["decision"]) == (10, "invalid")
     result.stdout.fnmatch_lines(
-        [
-            "INVALID: the model's process died with exit status 1: --gate-engine=scripted:NoSuchEngine:*"
-        ]
+        ["INVALID: the model's process died with exit status 1: --gate-engine=scripted:NoSuch*"]
     )
 
 

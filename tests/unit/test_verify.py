@@ -20,6 +20,7 @@ from pytest_anchorgate.tasks.samples import read_samples
 from pytest_anchorgate.tasks.suites import load_references, load_suite, parse_suite_spec
 from pytest_anchorgate.tasks.task import Task
 from pytest_anchorgate.verify import VERIFIER_VERSION, Status, Verdict, render_failure, verify
+from tests.shared import DATA, published_verdicts
 
 DOUBLE = Task(
     id="own/double",
@@ -219,8 +220,6 @@ def test_a_long_program_is_shown_around_its_failing_line():
 
 # --- the published suites -------------------------------------------------------------------
 
-BESIDE = Path(__file__).parents[3] / "shared" / "data"
-DATA = Path(os.environ.get("ANCHORGATE_DATA", BESIDE))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
 HUMANEVAL = DATA / "humaneval" / "HumanEval.jsonl.gz"
 MBPP = DATA / "mbpp" / "mbpp.jsonl"
@@ -263,13 +262,9 @@ def sample_verdicts(suite, path, samples):
         ),
         given,
     )
-    theirs = json.loads((samples / "generated_eval_results.json").read_text())["eval"]
-    passed = {
-        key.replace("Mbpp", "MBPP"): rows[0]["base_status"] == "pass"
-        for key, rows in theirs.items()
-    }
-    assert {verdict.task_id for verdict in ours} == passed.keys() == tasks.keys()
-    return ours, passed
+    assert {verdict.task_id for verdict in ours} == tasks.keys()
+    passed = published_verdicts(samples / "generated_eval_results.json")
+    return ours, {task_id: task_id in passed for task_id in tasks}
 
 
 @needs_data

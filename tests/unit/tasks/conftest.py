@@ -1,22 +1,20 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_anchorgate.tasks.suites import SuiteSpec
+from tests.shared import shared_data
 
-ROOT = Path(__file__).resolve().parents[3]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The public data sets beside the project; tests that need them skip without."""
-    folder = Path(os.environ.get("ANCHORGATE_DATA") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip("no ../shared/data")
-    return folder
+    return shared_data()
 
 
 @pytest.fixture(scope="session")
