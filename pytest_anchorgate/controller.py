@@ -17,7 +17,7 @@ from pytest_anchorgate.gate import Decision, Ruling, exit_status, judge
 from pytest_anchorgate.report.gated import GateReport, PackReport
 from pytest_anchorgate.report.json import write_json
 from pytest_anchorgate.report.terminal import render_lines
-from pytest_anchorgate.session import production_fault
+from pytest_anchorgate.run import production_fault
 from pytest_anchorgate.store import ModelState, ModelStatus, Traffic
 from pytest_anchorgate.verify import Status
 

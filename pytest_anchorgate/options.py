@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_anchorgate.session import Options
+    from pytest_anchorgate.run import Options
     from pytest_anchorgate.tasks.suites import SuiteSpec
 
 T = TypeVar("T")
@@ -160,7 +160,7 @@ def read_options(config: pytest.Config) -> Options:
 
     :raises UsageError: naming the option and its value.
     """
-    from pytest_anchorgate.session import Options
+    from pytest_anchorgate.run import Options
 
     read = _Reader(config)
     _refuse_unavailable(config)

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
     from pytest_anchorgate.controller import Controller
-    from pytest_anchorgate.session import Case, GateSession, Planck
+    from pytest_anchorgate.planck import Planck
+    from pytest_anchorgate.session import Case, GateSession
     from pytest_anchorgate.tasks.task import Task
 
 gate_key = pytest.StashKey["GateSession"]()
+planck_key = pytest.StashKey["Planck"]()
 PROPERTY = "anchorgate"  # the user property that carries an item's verdict
 NOT_GATED = "no gate was asked for: give --pack PACK, or select a suite with -m anchor"
 
@@ -58,7 +60,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _configure_gate(config: pytest.Config) -> None:
-    from pytest_anchorgate.session import GateSession, Run, open_run
+    from pytest_anchorgate.planck import Planck
+    from pytest_anchorgate.run import Run, open_run
+    from pytest_anchorgate.session import GateSession
 
     options = read_options(config)
     worker = getattr(config, "workerinput", None)
@@ -69,8 +73,9 @@ def _configure_gate(config: pytest.Config) -> None:
     else:
         run = open_run(options)
     gate = config.stash[gate_key] = GateSession(options, run)
+    planck = config.stash[planck_key] = Planck(gate)
     gate.planned()  # a wrong task file is a usage error, before any weight is read
-    config.pluginmanager.register(ItemsPlugin(gate, config), "anchorgate-items")
+    config.pluginmanager.register(ItemsPlugin(planck, config), "anchorgate-items")
     if worker is None and not config.option.collectonly:
         from pytest_anchorgate.controller import Controller
 
@@ -117,13 +122,16 @@ def _params(config: pytest.Config, marker: pytest.Mark) -> Sequence[Any]:
     return [pytest.param(case, id=case.id) for case in cases]
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Skipping here, and not in the fixture, makes all of them one line of the summary.
+    if "planck" in getattr(item, "fixturenames", ()) and gate_key not in item.config.stash:
+        pytest.skip(NOT_GATED)
+
+
 @pytest.fixture(scope="session")
 def planck(request: pytest.FixtureRequest) -> Planck:
     """Return the gated pack: ``.complete(prompt)``, ``.verify(task)`` and ``.pack``."""
-    gate = request.config.stash.get(gate_key, None)
-    if gate is None:
-        pytest.skip(NOT_GATED)
-    return gate.planck
+    return request.config.stash[planck_key]
 
 
 @pytest.fixture
@@ -159,8 +167,8 @@ def _stop_without_model(session: pytest.Session, error: BaseException | None) ->
 class ItemsPlugin:
     """Every gated process: which items are cases, what they ask the model, how they end."""
 
-    def __init__(self, gate: GateSession, config: pytest.Config) -> None:
-        self.gate = gate
+    def __init__(self, planck: Planck, config: pytest.Config) -> None:
+        self.planck = planck
         self.markexpr: str = config.option.markexpr
         self.collectonly: bool = config.option.collectonly
         self.collected: dict[str, bool] = {}
@@ -174,8 +182,9 @@ class ItemsPlugin:
             return
         self.collected |= dict.fromkeys(self._keys(session.items), True)
         try:
-            self.gate.expect(self.collected.items())
-            self.gate.request(case for item in session.items if (case := _case(item)) is not None)
+            self.planck.gate.expect(self.collected.items())
+            cases = (_case(item) for item in session.items)
+            self.planck.gate.request(case for case in cases if case is not None)
         except AnchorgateError as error:
             pytest.exit(f"anchorgate: {error}", returncode=10)
 
@@ -213,7 +222,7 @@ class ItemsPlugin:
         broken = report.when != "call" or isinstance(error, AnchorgateError)
         status = "passed" if report.passed else "error" if broken else "failed"
         reason = call.excinfo.exconly().partition("\n")[0] if call.excinfo else ""
-        verdict = self.gate.planck.plain(key, status=status, reason=reason, seconds=call.duration)
+        verdict = self.planck.plain(key, status=status, reason=reason, seconds=call.duration)
         report.user_properties.append((PROPERTY, json.dumps(verdict)))
         _stop_without_model(item.session, error)
 

@@ -1,92 +1,29 @@
-"""One process's half of a gate run: its options, its cases, and how a case gets its verdict.
+"""One process's half of a gate run: its cases, and how a case gets its verdict.
 
-The controller, or a session without workers, opens the run; workers join it with what the
-controller tells them. Knows nothing of pytest, and no torch.
+Knows nothing of pytest, and no torch.
 """
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_anchorgate.engine.process import wait_for_completion
-from pytest_anchorgate.engine.protocol import EngineIdentity, engine_identity
-from pytest_anchorgate.errors import SandboxError, UsageError
-from pytest_anchorgate.pack.format import digest_file, read_pack
-from pytest_anchorgate.pack.locate import find_pack
-from pytest_anchorgate.pack.production import read_production
+from pytest_anchorgate.errors import UsageError
 from pytest_anchorgate.prompter import Prompter
 from pytest_anchorgate.store import Store
 from pytest_anchorgate.tasks.prompt import PromptStyle, render_prompt
 from pytest_anchorgate.tasks.samples import Sample, Samples, read_samples
 from pytest_anchorgate.tasks.suites import SuiteSpec, load_suite
-from pytest_anchorgate.verify import Status, Verdict, render_failure, verify
+from pytest_anchorgate.verify import Status, Verdict, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     from pytest_anchorgate.engine.protocol import Completion, Request
-    from pytest_anchorgate.errors import AnchorgateError
-    from pytest_anchorgate.pack.format import Pack
+    from pytest_anchorgate.run import Options, Run
     from pytest_anchorgate.tasks.task import Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a gated session was asked to do; made by ``options.read_options``."""
-
-    root: Path
-    pack: str | None
-    suites: Mapping[str, tuple[SuiteSpec, ...]]  # the selected ones
-    references: Mapping[str, SuiteSpec]  # what reference rows resolve against
-    completions: Path | None
-    prompt_style: str | None
-    max_new_tokens: int
-    timeout_s: float  # CPU seconds of one program
-    device: str
-    dtype: str
-    batch_tokens: int
-    store: Path
-    engine: str
-    json: Path | None
-    whole: bool
-    narrowed: bool
-
-    @property
-    def packs(self) -> Path:
-        """The directory of packs and ``production.toml``."""
-        return self.root / "packs"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What the controller decided, computed once, and tells every worker."""
-
-    id: str
-    pack: str | None
-    pack_sha256: str
-    identity: EngineIdentity | None
-
-    @classmethod
-    def of_collection(cls) -> Run:
-        """Return the run of a session that only collects: nothing is asked and no pack is read."""
-        return cls(id="", pack=None, pack_sha256="", identity=None)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values that execnet can carry."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Run:
-        """Return the run that ``to_json`` wrote."""
-        identity = values["identity"]
-        if identity is not None:
-            versions = tuple((name, version) for name, version in identity["versions"])
-            identity = EngineIdentity(**{**identity, "versions": versions})
-        return cls(**{**values, "identity": identity})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,57 +47,6 @@ class Case:
     def key(self) -> str:
         """The id with its suite: what verdicts are keyed by."""
         return f"{self.task.suite}:{self.id}"
-
-
-def find_candidate(options: Options) -> Path | None:
-    """Return the pack to gate: ``--pack``, else production's, else None with completions.
-
-    :raises UsageError: when nothing names a pack.
-    :raises PackError: when the named pack does not exist or is no pack.
-    """
-    if options.completions is not None:
-        return None
-    if options.pack is not None:
-        return find_pack(options.pack, options.packs)
-    production = read_production(options.packs)
-    if production is None:
-        raise UsageError(
-            f"{options.packs / 'production.toml'}: does not exist, so no pack is named. "
-            "Name one with --pack PACK, or judge samples with --gate-completions FILE."
-        )
-    return find_pack(options.packs / production.pack, options.packs)
-
-
-def open_run(options: Options) -> Run:
-    """Start a run: find the pack, compute its digest once, and settle the engine's identity.
-
-    :raises PackError: when the file is no intact pack, unless it is production's and its digest
-        is wrong: `production_fault` tells that better.
-    """
-    pack = find_candidate(options)
-    run_id = uuid.uuid4().hex[:12]
-    if pack is None:
-        return Run(id=run_id, pack=None, pack_sha256="", identity=None)
-    identity = engine_identity(options.engine, device=options.device, dtype=options.dtype)
-    run = Run(id=run_id, pack=str(pack), pack_sha256=digest_file(pack), identity=identity)
-    if production_fault(options, run) is None:
-        read_pack(pack)
-    return run
-
-
-def production_fault(options: Options, run: Run) -> str | None:
-    """Return why the pack is not what ``production.toml`` says of it, or None."""
-    production = read_production(options.packs)
-    if run.pack is None or production is None:
-        return None
-    named = options.packs / production.pack
-    if not named.exists() or not named.samefile(run.pack) or production.sha256 == run.pack_sha256:
-        return None
-    return (
-        f"{run.pack}: has sha256 {run.pack_sha256}, {options.packs / 'production.toml'} says "
-        f"{production.sha256}. The pack is damaged or was replaced; restore it, or promote the "
-        "new one."
-    )
 
 
 class GateSession:
@@ -264,11 +150,6 @@ class GateSession:
         """Note which case keys this process collected, and whether each stayed selected."""
         self.store.expect(self.run.id, cases)
 
-    @cached_property
-    def planck(self) -> Planck:
-        """What tests see of the gated pack."""
-        return Planck(self)
-
     def verdict(self, case: Case) -> Verdict:
         """Return a case's verdict, waiting for the model's answer where there is none yet.
 
@@ -313,86 +194,3 @@ class GateSession:
         """Close what this process opened."""
         if "store" in self.__dict__:
             self.store.close()
-
-
-class TaskFailed(AssertionError):
-    """The pack did not solve a task; ``text`` is the whole story in pytest's manner."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-
-class Planck:
-    """The gated pack as tests see it, through the ``planck`` fixture."""
-
-    def __init__(self, gate: GateSession) -> None:
-        self._gate = gate
-        self._ready: tuple[Task, Verdict] | None = None
-
-    @property
-    def pack(self) -> Pack:
-        """The pack's header: its configuration, tokenizer files and provenance."""
-        return self._gate.prompter.pack
-
-    def complete(
-        self, prompt: str, *, max_new_tokens: int | None = None, stop: Sequence[str] = ()
-    ) -> str:
-        """Return what the model continues ``prompt`` with, greedily, up to EOS or ``stop``.
-
-        :raises UsageError: when prompt and answer do not fit the context.
-        :raises EngineError: when the model's process died.
-        """
-        return self._gate.complete(prompt, max_new_tokens=max_new_tokens, stop=stop)
-
-    def verify(self, task: Task) -> Verdict:
-        """Return the passing verdict on the model's answer to ``task``.
-
-        :raises TaskFailed: when the answer does not pass the task's tests.
-        :raises AnchorgateError: when our machinery broke.
-        """
-        __tracebackhide__ = True
-        verdict = self._verdict(task)
-        if verdict.status is Status.ERROR:
-            raise SandboxError(f"{task.id}: {verdict.reason}")
-        if verdict.status is not Status.PASSED:
-            raise TaskFailed(render_failure(verdict, task))
-        return verdict
-
-    def _verdict(self, task: Task) -> Verdict:
-        if self._ready is not None and self._ready[0] is task:
-            return self._ready[1]
-        case = Case(task=task)
-        self._gate.request([case])
-        return self._gate.verdict(case)
-
-    def prepare(self, case: Case) -> dict[str, Any]:
-        """Get a case's verdict before its test runs; return it as plain JSON."""
-        verdict = self._gate.verdict(case)
-        self._ready = (case.task, verdict)
-        return {"key": case.key, **verdict.to_json()}
-
-    def broken(self, case: Case, error: AnchorgateError) -> dict[str, Any]:
-        """Return the record of a case whose verdict our machinery failed to give."""
-        task = case.task
-        verdict = Verdict(
-            task_id=task.id,
-            suite=task.suite,
-            sample=case.sample,
-            status=Status.ERROR,
-            reason=str(error),
-        )
-        return {"key": case.key, **verdict.to_json()}
-
-    def plain(self, key: str, *, status: str, reason: str, seconds: float) -> dict[str, Any]:
-        """Return the record of an anchor that is a plain test."""
-        suite, _, task_id = key.partition(":")
-        verdict = Verdict(
-            task_id=task_id,
-            suite=suite,
-            sample=0,
-            status=Status(status),
-            reason=reason,
-            seconds=seconds,
-        )
-        return {"key": key, **verdict.to_json()}

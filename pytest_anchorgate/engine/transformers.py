@@ -79,8 +79,6 @@ class TransformersEngine:
     def __init__(
         self, pack: Pack, *, device: str = "cpu", dtype: str = "float32", batch_tokens: int = 16384
     ) -> None:
-        from tokenizers import Tokenizer
-
         self.model = load_model(pack, device=device, dtype=dtype)
         self.tokenizer = Tokenizer.from_str(pack.asset("tokenizer.json").decode())
         self.eos_ids = frozenset(pack.eos_token_ids)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_anchorgate.session import Planck
+    from pytest_anchorgate.planck import Planck
     from pytest_anchorgate.tasks.task import Task
 
 

@@ -126,3 +126,18 @@ def test_ini_values_stand_for_options(project: GateProject) -> None:
 def test_a_mistaken_marker_expression_is_pytests_own_error(project: GateProject) -> None:
     result = project.run("-m", "anchor and and")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_report_only_task_over_the_context_fails_with_the_reason(project: GateProject) -> None:
+    (project.path / "mine.jsonl").write_text(json.dumps(row("two", id="mine/1")) + "\n")
+    (project.path / "tests" / "gate" / "test_mine.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.suite('mine.jsonl')\n"
+        "def test_mine(planck, task): planck.verify(task)\n"
+    )
+    arguments = ("--pack", "tiny", "-m", "suite", "--gate-json", "out.json")
+    result = project.run(*arguments, "--gate-max-new-tokens", "2048")
+    (task,) = json.loads((project.path / "out.json").read_text())["tasks"]
+    assert (result.ret, task["status"]) == (1, "failed")
+    assert "an answer of up to 2048 exceed the pack's context of 2048" in task["reason"]
+    assert project.loads() == 0

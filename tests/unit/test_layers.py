@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"plugin"},
     {"options"},
-    {"session", "controller", "prompter", "cli"},
+    {"session", "run", "planck", "controller", "prompter", "cli"},
     {"report", "gate"},
     {"verify"},
     {"tasks", "sandbox", "engine", "store"},

@@ -1,0 +1,129 @@
+"""What one gate run is: what was asked, which pack it gates, under which engine.
+
+The controller, or a session without workers, opens the run; workers are told what it decided.
+Knows nothing of pytest, and no torch.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_anchorgate.engine.protocol import EngineIdentity, engine_identity
+from pytest_anchorgate.errors import UsageError
+from pytest_anchorgate.pack.format import digest_file, read_pack
+from pytest_anchorgate.pack.locate import find_pack
+from pytest_anchorgate.pack.production import read_production
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_anchorgate.tasks.suites import SuiteSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a gated session was asked to do; made by ``options.read_options``."""
+
+    root: Path
+    pack: str | None
+    suites: Mapping[str, tuple[SuiteSpec, ...]]  # the selected ones
+    references: Mapping[str, SuiteSpec]  # what reference rows resolve against
+    completions: Path | None
+    prompt_style: str | None
+    max_new_tokens: int
+    timeout_s: float  # CPU seconds of one program
+    device: str
+    dtype: str
+    batch_tokens: int
+    store: Path
+    engine: str
+    json: Path | None
+    whole: bool
+    narrowed: bool
+
+    @property
+    def packs(self) -> Path:
+        """The directory of packs and ``production.toml``."""
+        return self.root / "packs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What the controller decided, computed once, and tells every worker."""
+
+    id: str
+    pack: str | None
+    pack_sha256: str
+    identity: EngineIdentity | None
+
+    @classmethod
+    def of_collection(cls) -> Run:
+        """Return the run of a session that only collects: nothing is asked and no pack is read."""
+        return cls(id="", pack=None, pack_sha256="", identity=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values that execnet can carry."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Run:
+        """Return the run that ``to_json`` wrote."""
+        identity = values["identity"]
+        if identity is not None:
+            versions = tuple((name, version) for name, version in identity["versions"])
+            identity = EngineIdentity(**{**identity, "versions": versions})
+        return cls(**{**values, "identity": identity})
+
+
+def find_candidate(options: Options) -> Path | None:
+    """Return the pack to gate: ``--pack``, else production's, else None with completions.
+
+    :raises UsageError: when nothing names a pack.
+    :raises PackError: when the named pack does not exist or is no pack.
+    """
+    if options.completions is not None:
+        return None
+    if options.pack is not None:
+        return find_pack(options.pack, options.packs)
+    production = read_production(options.packs)
+    if production is None:
+        raise UsageError(
+            f"{options.packs / 'production.toml'}: does not exist, so no pack is named. "
+            "Name one with --pack PACK, or judge samples with --gate-completions FILE."
+        )
+    return find_pack(options.packs / production.pack, options.packs)
+
+
+def open_run(options: Options) -> Run:
+    """Start a run: find the pack, compute its digest once, and settle the engine's identity.
+
+    :raises PackError: when the file is no intact pack, unless it is production's and its digest
+        is wrong: `production_fault` tells that better.
+    """
+    pack = find_candidate(options)
+    run_id = uuid.uuid4().hex[:12]
+    if pack is None:
+        return Run(id=run_id, pack=None, pack_sha256="", identity=None)
+    identity = engine_identity(options.engine, device=options.device, dtype=options.dtype)
+    run = Run(id=run_id, pack=str(pack), pack_sha256=digest_file(pack), identity=identity)
+    if production_fault(options, run) is None:
+        read_pack(pack)
+    return run
+
+
+def production_fault(options: Options, run: Run) -> str | None:
+    """Return why the pack is not what ``production.toml`` says of it, or None."""
+    production = read_production(options.packs)
+    if run.pack is None or production is None:
+        return None
+    named = options.packs / production.pack
+    if not named.exists() or not named.samefile(run.pack) or production.sha256 == run.pack_sha256:
+        return None
+    return (
+        f"{run.pack}: has sha256 {run.pack_sha256}, {options.packs / 'production.toml'} says "
+        f"{production.sha256}. The pack is damaged or was replaced; restore it, or promote the "
+        "new one."
+    )
