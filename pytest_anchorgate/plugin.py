@@ -16,9 +16,8 @@ from _pytest._code.code import (
 )  # no public way to say it shorter
 
 from pytest_anchorgate.errors import AnchorgateError, EngineError, UsageError
+from pytest_anchorgate.option_table import SUITE_MARKERS, SUITES
 from pytest_anchorgate.options import (
-    SUITE_MARKERS,
-    SUITES,
     add_options,
     is_gated,
     narrow_collection,

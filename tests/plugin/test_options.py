@@ -141,3 +141,16 @@ def test_a_report_only_task_over_the_context_fails_with_the_reason(project: Gate
     assert (result.ret, task["status"]) == (1, "failed")
     assert "an answer of up to 2048 exceed the pack's context of 2048" in task["reason"]
     assert project.loads() == 0
+
+
+def test_a_pack_outside_the_project_is_given_with_an_equals_sign(
+    project: GateProject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "far.planck"
+    shutil.copy(project.path / "packs" / "tiny.planck", outside)
+    result = project.run("--pack", str(outside), "-m", "anchor")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --pack {outside}: *Write --pack={outside}."])
+    for arguments in ((f"--pack={outside}",), ("tests/gate", "--pack", str(outside))):
+        result = project.run(*arguments, "-m", "anchor")
+        assert result.ret == 0

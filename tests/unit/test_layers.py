@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     {"plugin"},
-    {"options"},
+    {"options", "option_table"},
     {"session", "run", "planck", "controller", "prompter", "cli"},
     {"report", "gate"},
     {"verify"},
