@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from pytest_anchorgate.pack.format import Pack
 
-# Two ways to compute one logit (another batch size, another padding) differ by rounding.
-# Largest difference seen between batch-of-64 and batch-of-one decoding of the demo pack on a
-# CPU in float32: 2e-5; under ten times that, a row is decoded again alone. In bfloat16 one unit
-# in the last place of a logit of 16 to 32 is 0.125.
-MARGIN_THRESHOLD = {"float32": 2e-4, "bfloat16": 0.5, "float16": 0.0625}
+# Two ways to compute one logit (another batch size, another padding) differ by rounding. Largest
+# difference of a margin between batches of 128 and of one, demo pack, CPU, float32: 2.9e-5
+# (2026-11-22); a row under 35 times that is decoded again alone. The 16-bit values are not measured:
+# two and four units in the last place of logits between 16 and 32.
+MARGIN_THRESHOLD = {"float32": 1e-3, "bfloat16": 0.25, "float16": 0.0625}
 
 
 def load_model(pack: Pack, *, device: str, dtype: str) -> PreTrainedModel:
