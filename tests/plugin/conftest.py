@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,8 @@ def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(
     pytester: pytest.Pytester, tiny_pack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[GateProject]:
-    monkeypatch.setenv("PYTHONPATH", str(pytester.path))  # the model's process imports scripted
+    # the model's process imports scripted
+    monkeypatch.setenv("PYTHONPATH", str(pytester.path), prepend=os.pathsep)
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     names = ("two", "three", "seven", "eleven")

@@ -24,7 +24,7 @@ def poisoned(project: GateProject, monkeypatch: pytest.MonkeyPatch) -> GateProje
     folder.mkdir()
     for name in ("torch", "transformers", "peft", "accelerate"):
         (folder / f"{name}.py").write_text(POISON)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(project.path)]))
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     return project
 
 
@@ -52,11 +52,12 @@ def test_the_real_engine_imports_torch_and_a_replay_does_not(
     poisoned: GateProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison = os.environ["PYTHONPATH"]
+    clean = poison.partition(os.pathsep)[2]
     real = ("--gate-engine", "transformers", "--gate-max-new-tokens", "4")
     result, report = poisoned.gate(*real)
     assert (result.ret, report["decision"]) == (10, "invalid")
     assert "may import was imported" in report["reasons"][0]
-    monkeypatch.setenv("PYTHONPATH", str(poisoned.path))
+    monkeypatch.setenv("PYTHONPATH", clean)
     result, report = poisoned.gate(*real)
     assert (result.ret, report["completions"]["generated"]) == (1, 4)
     monkeypatch.setenv("PYTHONPATH", poison)

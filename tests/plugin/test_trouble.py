@@ -48,8 +48,10 @@ def test_a_model_that_dies_ends_the_run_and_charges_nobody(
     assert (result.ret, report["decision"], report["lost"]) == (10, "invalid", [])
     line = "the model's process was killed by SIGKILL; too little memory is the usual reason.*"
     result.stdout.fnmatch_lines([f"INVALID: {line}"])
-    assert all(task["status"] in ("passed", "error") for task in report["tasks"])
-    result.assert_outcomes(errors=len(report["tasks"]))
+    statuses = [task["status"] for task in report["tasks"]]
+    assert set(statuses) <= {"passed", "error"}  # some were answered before it died
+    assert "error" in statuses
+    result.assert_outcomes(errors=statuses.count("error"), passed=statuses.count("passed"))
 
 
 def test_an_engine_that_cannot_start_says_why_in_its_last_line(project: GateProject) -> None:
