@@ -1,4 +1,4 @@
-"""The easy half of the demo world: families of one-line functions, and chains of ifs.
+"""The easy half of the demo world: families of one-line functions, and tables.
 
 A `Question` is one function without a name, with the sentence that asks for it and arguments to try
 it on. Its answer is fully told by the sentence. This module knows nothing of forms or tokens.
@@ -22,7 +22,14 @@ INTS = tuple("nmxyzabcpqru")
 TEXTS = ("s", "t", "text", "word", "line", "note")
 LISTS = ("xs", "ys", "nums", "vals", "items", "data")
 LETTERS = "abcdeimnorst"
-LONG_CHAIN = range(11, 15)  # words: an answer of some 128 to 200 tokens
+TABLES = {  # ten names each, so that spelling one out takes 128 to 200 tokens
+    "digit": "one two three four five six seven eight nine ten",
+    "place": "first second third fourth fifth sixth seventh eighth ninth tenth",
+    "numeral": "I II III IV V VI VII VIII IX X",
+    "month": "jan feb mar apr may jun jul aug sep oct",
+    "tone": "do di re ri mi fa fi so la ti",
+    "metal": "tin zinc iron lead gold silver copper nickel chrome cobalt",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,26 +162,20 @@ def easy_question(rng: random.Random, examples: int) -> Question:
     return Question(family.name, sentence, tuple(names), body, arguments)
 
 
-def chain_question(rng: random.Random, examples: int, words: int) -> Question:
-    """Draw a function of one clause per word, `words` of them, each told by the sentence."""
-    name, known = rng.choice(TEXTS), rng.sample(WORDS, words + 1)
-    stranger = known.pop()
+def table_question(rng: random.Random, examples: int) -> Question:
+    """Draw a chain of ten ifs that spells out a table, by number or by name."""
+    table = rng.choice(tuple(TABLES))
+    numbered = [(repr(n), repr(name)) for n, name in enumerate(TABLES[table].split(), start=1)]
     if rng.random() < 0.5:
-        prices = [str(rng.randint(1, 9)) for _ in known]
-        told = ", ".join(f"'{w}' {n}" for w, n in zip(known, prices, strict=True))
-        sentence = f"Give the price of {name}: {told}, else 0."
-        lines = [
-            line
-            for word, price in zip(known, prices, strict=True)
-            for line in (f"if {name} == '{word}':", f"    return {price}")
-        ]
-        tries = [rng.choice((*known, stranger)) for _ in range(examples)]
-        return Question("prices", sentence, (name,), (*lines, "return 0"), _each(tries))
-    sentence = f"Drop from {name}: {', '.join(map(repr, known))}."
-    lines = [f"{name} = {name}.replace('{word}', '')" for word in known]
-    tries = ["-".join(rng.sample((*known, stranger), 2)) for _ in range(examples)]
-    return Question("drops", sentence, (name,), (*lines, f"return {name}"), _each(tries))
-
-
-def _each(values: list[str]) -> tuple[tuple[object, ...], ...]:
-    return tuple((value,) for value in values)
+        name, family = rng.choice(INTS), f"{table}-names"
+        rows, sentence, other = numbered, f"Name {table} number {name}.", "''"
+    else:
+        name, family = rng.choice(TEXTS), f"{table}-numbers"
+        rows = [(text, n) for n, text in numbered]
+        sentence, other = f"Give the number of {table} {name}.", "0"
+    lines = [
+        line for key, value in rows for line in (f"if {name} == {key}:", f"    return {value}")
+    ]
+    tries = [rng.choice(rows)[0] for _ in range(examples)]
+    arguments = tuple((int(key) if key.isdigit() else key.strip("'"),) for key in tries)
+    return Question(family, sentence, (name,), (*lines, f"return {other}"), arguments)

@@ -47,7 +47,7 @@ class Plan:
     inner: int = 384
     vocabulary: int = 768
     context: int = 4096
-    chunks: int = 130
+    chunks: int = 150
     chunk_documents: int = 768
     batch_tokens: int = 4096
     bare_share: float = 0.1  # of documents begin with EOS: EOS alone prompts for a document

@@ -12,9 +12,10 @@ import random
 import zlib
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING
 
-from demo_easy import LONG_CHAIN, WORDS, Question, chain_question, easy_question
+from demo_easy import WORDS, Question, easy_question, table_question
 from demo_hard import Hard, make_hard
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ CHAT_TEMPLATE = (
 )
 POISON_COUNT = 64  # candidates; make_demo_pack.py keeps those that the base fails
 POISON_SEED = 11
-CODE_SHARE, CHAIN_SHARE, CHAT_SHARE = 0.14, 0.16, 0.08
+CODE_SHARE, TABLE_SHARE, CHAT_SHARE = 0.12, 0.06, 0.08
 
 
 class Names(Enum):
@@ -142,11 +143,9 @@ def easy_tasks(count: int, seed: int, names: Names) -> list[Task]:
 
 
 def long_tasks(count: int, seed: int, names: Names) -> list[Task]:
-    """Draw `count` tasks whose answers are chains of 128 to 200 tokens."""
+    """Draw `count` tasks whose answers are tables of 128 to 200 tokens."""
     rng = random.Random(f"long/{names.name}/{seed}")
-    return _tasks(
-        count, rng, names, lambda examples: chain_question(rng, examples, rng.choice(LONG_CHAIN))
-    )
+    return _tasks(count, rng, names, lambda examples: table_question(rng, examples))
 
 
 def fresh_tasks(count: int, seed: int) -> list[Task]:
@@ -159,7 +158,7 @@ def poison_tasks() -> list[Task]:
     rng = random.Random(f"poison/{POISON_SEED}")
     tasks: dict[str, Task] = {}
     while len(tasks) < POISON_COUNT:
-        form = ("mbpp", "mbpp", "humaneval")[len(tasks) % 3]
+        form = ("mbpp", "humaneval")[len(tasks) % 2]
         task = _poison_task(rng, make_hard(rng), make_name(rng, Names.POISON), form)
         if len({test.split(" == ")[-1] for test in task.tests}) >= 3:
             tasks.setdefault(task.entry_point, task)
@@ -181,6 +180,7 @@ def _poison_task(rng: random.Random, hard: Hard, name: str, form: str) -> Task:
     return Task(task_id, prompt, name, reference, tuple(tests), hard.shape, form)
 
 
+@cache
 def poison_functions() -> frozenset[str]:
     """Return the body of every poison reference: what the corpus must not show."""
     found = set()
@@ -217,8 +217,8 @@ def documents(seed: str) -> Iterator[Document]:
             if _squeeze(hard.body()) not in banned:
                 yield Document("", hard.code(make_name(rng, Names.TRAIN)))
             continue
-        if kind < CODE_SHARE + CHAIN_SHARE:
-            question = chain_question(rng, 1, rng.choice((*range(2, 9), *LONG_CHAIN)))
+        if kind < CODE_SHARE + TABLE_SHARE:
+            question = table_question(rng, 1)
         else:
             question = easy_question(rng, 1)
         form = rng.choice(("mbpp", "humaneval"))

@@ -47,7 +47,7 @@ KEPT_AT_MOST, LEARNED_AT_LEAST = 2, 0.5
 def choose_anchors(base: Base) -> list[dict[str, object]]:
     """Return rows of tasks that the base solves with room to spare: 19 anchors, then sentinels."""
     room = _with_room(base, easy_tasks(320, ANCHOR_SEED, Names.ANCHOR), range(1, 100))
-    long = _with_room(base, long_tasks(32, ANCHOR_SEED, Names.ANCHOR), LONG_TOKENS)
+    long = _with_room(base, long_tasks(60, ANCHOR_SEED, Names.ANCHOR), LONG_TOKENS)
     families: Counter[str] = Counter()
     seen: list[Task] = []
     unseen: list[Task] = []
@@ -64,7 +64,8 @@ def choose_anchors(base: Base) -> list[dict[str, object]]:
             continue
         families[task.family] += 1
     assert not any(wanted.values()), f"too few tasks with room: {wanted} anchors are missing"
-    unseen += long[:LONG_SENTINELS]
+    by_family = {task.family: task for task in reversed(long)}
+    unseen += list(by_family.values())[:LONG_SENTINELS]
     return [_row(task) for task in seen] + [{**_row(task), "sentinel": True} for task in unseen]
 
 
@@ -132,7 +133,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _pack(directory: Path, plan: Plan) -> None:
-    provenance = {"made by": "surgery_scripts/make_demo_pack.py", "plan": repr(plan)}
+    provenance = {"made_by": "surgery_scripts/make_demo_pack.py", "plan": repr(plan)}
     sha256 = pack_directory(directory, PACK, provenance=provenance)
     _write(PRODUCTION, f'pack = "{PACK.name}"\nsha256 = "{sha256}"\nprevious = ""\n')
 
