@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GATE = (Path(__file__).parent.parent / "gate" / "test_gate.py").read_text("utf-8")
+# Each plugin of others that stays out of the small projects saves a second per worker.
 INI = """
 [pytest]
-addopts = -p no:randomly
+addopts = -p no:randomly -p no:hypothesispytest -p no:anyio
 gate_anchors = anchors.jsonl
 gate_engine = scripted:ScriptedEngine
 """

@@ -90,12 +90,12 @@ def test_own_rows_may_refer_to_a_suite(project: GateProject) -> None:
     data = shared_data()
     (project.path / "anchors.jsonl").write_text('{"ref": "HumanEval/23"}\n')
     samples = data / "samples" / "qwen2.5-coder-1.5b-humaneval" / "generated.jsonl"
-    arguments = ("-m", "anchor", "--gate-completions", str(samples))
+    arguments = ("-m", "anchor", f"--gate-completions={samples}")
     result = project.run(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: *anchors.jsonl:1: HumanEval/23*--gate-humaneval PATH.*"])
-    suite = ("--gate-humaneval", str(data / "humaneval" / "HumanEval.jsonl.gz"))
-    result = project.run(*arguments, *suite)
+    suite = f"--gate-humaneval={data / 'humaneval' / 'HumanEval.jsonl.gz'}"
+    result = project.run(*arguments, suite)
     assert result.ret == 0
     result.assert_outcomes(passed=1)
 
@@ -105,8 +105,9 @@ def test_published_humaneval_samples_get_their_published_verdicts(project: GateP
     folder = data / "samples" / "qwen2.5-coder-1.5b-humaneval"
     result = project.run(
         *("-m", "humaneval", "-n2", "-q", "--tb=no"),
-        *("--gate-humaneval", str(data / "humaneval" / "HumanEval.jsonl.gz")),
-        *("--gate-completions", str(folder / "generated.jsonl"), "--gate-json", "out.json"),
+        f"--gate-humaneval={data / 'humaneval' / 'HumanEval.jsonl.gz'}",
+        f"--gate-completions={folder / 'generated.jsonl'}",
+        "--gate-json=out.json",
     )
     report = json.loads((project.path / "out.json").read_text())
     assert (result.ret, report["decision"], len(report["tasks"])) == (1, "refused", 164)
