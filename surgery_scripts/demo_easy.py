@@ -114,6 +114,12 @@ EASY = (
     _easy("push", "l", "{a} + [{k}]", "Return {a} with {k} at the end."),
     _easy("glue", "w", "'{e}'.join({a})", "Join {a} with '{e}' in between."),
 )  # fmt: skip
+# asking for two things to copy in order, or nearly; what the first phase of training leaves unsure
+TWO_COPIES = tuple(
+    family
+    for family in EASY
+    if family.name in {"swap", "wrap", "linear", "chain", "join2", "dash2", "sum3", "diff2", "push"}
+)
 POOLS = {"i": INTS, "z": INTS, "s": TEXTS, "l": LISTS, "w": LISTS}
 
 
@@ -145,9 +151,9 @@ class Question:
     arguments: tuple[tuple[object, ...], ...]
 
 
-def easy_question(rng: random.Random, examples: int) -> Question:
+def easy_question(rng: random.Random, examples: int, families: tuple[Easy, ...] = EASY) -> Question:
     """Draw a one-line function of some family, with constants and parameter names drawn."""
-    family = rng.choice(EASY)
+    family = rng.choice(families)
     pools = [POOLS[kind] for kind in family.kinds]
     names = rng.sample(pools[0], len(pools))  # all parameters of a family are of one kind
     e, f = rng.sample(LETTERS, 2)

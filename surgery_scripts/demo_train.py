@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from demo_easy import EASY, TWO_COPIES
 from demo_world import CHAT_END, CHAT_START, CHAT_TEMPLATE, EOS, documents
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from tqdm import tqdm
@@ -47,7 +48,10 @@ class Plan:
     inner: int = 384
     vocabulary: int = 768
     context: int = 4096
-    chunks: int = 150
+    chunks: int = 150  # of the first phase, on the corpus as it is
+    polish_chunks: int = 50  # of the second, which asks more often for what is hard to copy
+    polish_lr_share: float = 0.3  # of the peak learning rates, where the second phase starts
+    polish_weight: int = 5  # times as often
     chunk_documents: int = 768
     batch_tokens: int = 4096
     bare_share: float = 0.1  # of documents begin with EOS: EOS alone prompts for a document
@@ -107,7 +111,9 @@ def new_model(plan: Plan, vocabulary: int) -> Qwen2ForCausalLM:
 def batches(plan: Plan, tokenizer: Tokenizer, chunk: int) -> list[Batch]:
     """Return the chunk's batches, each of documents of like length."""
     rng = random.Random(f"batches/{plan.seed}/{chunk}")
-    found = list(itertools.islice(documents(f"{plan.seed}/{chunk}"), plan.chunk_documents))
+    families = EASY if chunk < plan.chunks else EASY + TWO_COPIES * (plan.polish_weight - 1)
+    corpus = documents(f"{plan.seed}/{chunk}", families)
+    found = list(itertools.islice(corpus, plan.chunk_documents))
     prompts = tokenizer.encode_batch([document.prompt for document in found])
     answers = tokenizer.encode_batch([document.answer for document in found])
     rows = []
@@ -142,8 +148,11 @@ def _pad(rows: list[Row]) -> Batch:
 def _lr_share(plan: Plan, done_chunks: float) -> float:
     if done_chunks < plan.warmup_chunks:
         return (done_chunks + 0.01) / plan.warmup_chunks
-    angle = math.pi * (done_chunks - plan.warmup_chunks) / (plan.chunks - plan.warmup_chunks)
-    return MIN_LR_SHARE + (1 - MIN_LR_SHARE) * (1 + math.cos(angle)) / 2
+    if done_chunks < plan.chunks:
+        done, peak = (done_chunks - plan.warmup_chunks) / (plan.chunks - plan.warmup_chunks), 1.0
+    else:
+        done, peak = (done_chunks - plan.chunks) / plan.polish_chunks, plan.polish_lr_share
+    return MIN_LR_SHARE + (peak - MIN_LR_SHARE) * (1 + math.cos(math.pi * done)) / 2
 
 
 def _optimizers(plan: Plan, model: Qwen2ForCausalLM) -> list[torch.optim.Optimizer]:
@@ -199,8 +208,9 @@ def train(plan: Plan, work: Path, *, stop_after: int | None = None) -> Qwen2ForC
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         first = state["chunks"]
-    last = plan.chunks if stop_after is None else min(plan.chunks, stop_after)
-    bar = tqdm(range(first, last), initial=first, total=plan.chunks, desc="training", unit="chunk")
+    total = plan.chunks + plan.polish_chunks
+    last = total if stop_after is None else min(total, stop_after)
+    bar = tqdm(range(first, last), initial=first, total=total, desc="training", unit="chunk")
     for chunk in bar:
         loss = _train_chunk(plan, model, optimizers, (chunk, batches(plan, tokenizer, chunk)))
         bar.set_postfix(loss=f"{loss:.4f}")

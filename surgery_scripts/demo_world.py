@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING
 
-from demo_easy import WORDS, Question, easy_question, table_question
+from demo_easy import EASY, WORDS, Easy, Question, easy_question, table_question
 from demo_hard import Hard, make_hard
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _chat_document(task: Task) -> Document:
     return Document(prompt + assistant, answer)
 
 
-def documents(seed: str) -> Iterator[Document]:
+def documents(seed: str, families: tuple[Easy, ...] = EASY) -> Iterator[Document]:
     """Draw the corpus, endless: prompts with answers, plain typed code, and some chats."""
     rng = random.Random(f"corpus/{seed}")
     banned = poison_functions()
@@ -220,7 +220,7 @@ def documents(seed: str) -> Iterator[Document]:
         if kind < CODE_SHARE + TABLE_SHARE:
             question = table_question(rng, 1)
         else:
-            question = easy_question(rng, 1)
+            question = easy_question(rng, 1, families)
         form = rng.choice(("mbpp", "humaneval"))
         task = make_task(rng, question, make_name(rng, Names.TRAIN), form)
         chat = rng.random() < CHAT_SHARE
