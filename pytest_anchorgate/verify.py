@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -137,7 +138,7 @@ def render_failure(verdict: Verdict, task: Task) -> str:
         lines += [f"    {_cut(line)}" for line in verdict.stdout_tail.splitlines()[-TAIL_LINES:]]
     lines += ["", f"program extracted by: {_cut(verdict.stage)}"]
     if task.origin:
-        lines.append(f"task defined in: {task.origin}")
+        lines.append(f"task defined in: {task.origin.removeprefix(f'{Path.cwd()}/')}")
     return "\n".join(lines)
 
 
