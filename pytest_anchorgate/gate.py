@@ -11,7 +11,6 @@ from pytest_anchorgate.verify import Status
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-ANCHOR = "anchor"
 EXIT_INVALID = 10  # 6 is pytest's own MAX_WARNINGS_ERROR
 
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 # Two ways to compute one logit (another batch size, another padding) differ by rounding. Largest
 # difference of a margin between batches of 128 and of one, demo pack, CPU, float32: 2.9e-5
-# (2026-11-22); a row under 35 times that is decoded again alone. The 16-bit values are reckoned, not
-# measured: two and four units in the last place of logits between 16 and 32.
+# (2026-11-22); a row under 35 times that is decoded again alone. The 16-bit values are reckoned,
+# not measured: two and four units in the last place of logits between 16 and 32.
 MARGIN_THRESHOLD = {"float32": 1e-3, "bfloat16": 0.25, "float16": 0.0625}
 
 
