@@ -10,14 +10,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest._code.code import (
-    ExceptionChainRepr,
-    ReprEntryNative,
-)  # no public way to say it shorter
+from _pytest._code.code import ExceptionChainRepr, ReprEntryNative  # there is no public way
 
 from pytest_anchorgate.errors import AnchorgateError, EngineError, UsageError
 from pytest_anchorgate.option_table import SUITE_MARKERS, SUITES
-from pytest_anchorgate.options import (
+from pytest_anchorgate.options import (  # fmt: skip
     add_options,
     is_gated,
     narrow_collection,
@@ -80,8 +77,6 @@ def _configure_gate(config: pytest.Config) -> None:
 
         controller = Controller(gate, say=_teller(config))
         config.pluginmanager.register(ControllerPlugin(controller), "anchorgate-controller")
-        if config.pluginmanager.hasplugin("xdist"):
-            config.pluginmanager.register(WorkersPlugin(gate), "anchorgate-workers")
 
 
 def _teller(config: pytest.Config) -> Any:
@@ -234,13 +229,14 @@ class ItemsPlugin:
 
 def _tell_shortly(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
     """Let a task's failure be its own text: the test around it is one line that says nothing."""
-    text = getattr(call.excinfo.value, "text", None) if call.excinfo else None
-    if text is not None and isinstance(report.longrepr, ExceptionChainRepr):
-        first, _, _ = text.partition("\n")
-        report.longrepr.reprtraceback.reprentries = [ReprEntryNative([text, "\n"])]
+    from pytest_anchorgate.planck import TaskFailed
+
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, TaskFailed) and isinstance(report.longrepr, ExceptionChainRepr):
+        report.longrepr.reprtraceback.reprentries = [ReprEntryNative([error.text, "\n"])]
         report.longrepr.reprtraceback.extraline = None
         if report.longrepr.reprcrash is not None:
-            report.longrepr.reprcrash.message = first
+            report.longrepr.reprcrash.message = error.text.partition("\n")[0]
 
 
 def _case(item: pytest.Item) -> Any:
@@ -253,17 +249,6 @@ def _case(item: pytest.Item) -> Any:
 def _verdict(report: pytest.TestReport | pytest.CollectReport) -> dict[str, Any] | None:
     found = [value for name, value in getattr(report, "user_properties", ()) if name == PROPERTY]
     return json.loads(found[-1]) if found else None
-
-
-class WorkersPlugin:
-    """Tells xdist's workers what the controller computed: they see nothing else of it."""
-
-    def __init__(self, gate: GateSession) -> None:
-        self.gate = gate
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        node.workerinput[PROPERTY] = self.gate.run.to_json()
 
 
 class ControllerPlugin:
@@ -287,6 +272,11 @@ class ControllerPlugin:
             self.controller.finish(fault)
             pytest.exit(f"anchorgate: {fault}", returncode=10)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        # xdist's workers see nothing else of what the controller computed.
+        node.workerinput[PROPERTY] = self.controller.gate.run.to_json()
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         ran = report.when == "call" and (not report.skipped or hasattr(report, "wasxfail"))
         if (ran or report.failed) and (verdict := _verdict(report)) is not None:
@@ -298,10 +288,8 @@ class ControllerPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        ended = (
-            1 if exitstatus == pytest.ExitCode.INTERRUPTED and not self.interrupted else exitstatus
-        )
-        session.exitstatus = self.controller.exit_status(ended)
+        stopped_early = exitstatus == pytest.ExitCode.INTERRUPTED and not self.interrupted
+        session.exitstatus = self.controller.exit_status(1 if stopped_early else exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("anchorgate")

@@ -197,3 +197,11 @@ def test_an_answer_that_is_chosen_by_another_prompt_style(project: GateProject) 
     assert report["decision"] == "refused"  # the scripted model knows the plain prompts only
     _result, report = project.gate("--gate-prompt", "completion")
     assert report["tasks"][0]["completion"] == body("two")
+
+
+def test_an_ordinary_failure_in_a_gated_session_keeps_its_traceback(project: GateProject) -> None:
+    (project.path / "tests" / "gate" / "test_other.py").write_text(
+        "def test_compiles(): compile('a b', 'somewhere', 'exec')\n"
+    )
+    result = project.run("--pack", "tiny")
+    result.stdout.fnmatch_lines([">*def test_compiles()*", "E*SyntaxError: invalid syntax"])
