@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_anchorgate.controller import Controller
     from pytest_anchorgate.planck import Planck
-    from pytest_anchorgate.session import Case, GateSession
+    from pytest_anchorgate.session import Case
     from pytest_anchorgate.tasks.task import Task
 
 gate_key = pytest.StashKey["GateSession"]()
