@@ -5,6 +5,8 @@ Knows nothing of pytest; ``plugin`` hands it what reports carry.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +32,31 @@ PROGRESS_AFTER_S = 2.0
 PROGRESS_EVERY_S = 5.0
 
 
+class Terminal:
+    """The standard output that the session began with: its lines are never captured.
+
+    While a test waits for its answer, pytest captures what is written, and a line on progress
+    would be shown only after a failure.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._fd: int | None = os.dup(sys.stdout.fileno())
+        except (OSError, ValueError):  # an embedding that has no such file: say nothing
+            self._fd = None
+
+    def say(self, line: str) -> None:
+        """Write one line; pytest may be in the middle of its own."""
+        if self._fd is not None:
+            os.write(self._fd, f"\n{line}\n".encode())
+
+    def close(self) -> None:
+        """Give the descriptor back; safe to call twice."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
 @dataclass(slots=True)
 class Progress:
     """Says how far generation is, at most every few seconds and only when it takes long."""
@@ -53,13 +80,13 @@ class Progress:
 class Controller:
     """One gate run from its start to its decision."""
 
-    def __init__(self, gate: GateSession, *, say: Callable[[str], None]) -> None:
+    def __init__(self, gate: GateSession) -> None:
         self.gate = gate
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.faults: list[str] = []
         self._report: GateReport | None = None
         self._begun = False
-        self._say = say
+        self._terminal = Terminal()
         self._began = time.perf_counter()
         self._model: ModelProcess | None = None
 
@@ -94,13 +121,19 @@ class Controller:
             store=gate.options.store,
             run=gate.run.id,
         )
-        self._model = ModelProcess(command, progress=Progress(self._say))
+        self._model = ModelProcess(command, progress=Progress(self._terminal.say))
         self._model.start()
         return None
 
     def record(self, verdict: Mapping[str, Any]) -> None:
         """Take one item's verdict; the last one of a repeated item counts."""
         self.verdicts[verdict["key"]] = dict(verdict)
+
+    def close(self) -> None:
+        """End what this run started; safe to call twice."""
+        self.stop()
+        self._terminal.close()
+        self.gate.close()
 
     def stop(self) -> None:
         """End the model's process; safe to call twice."""
@@ -197,7 +230,7 @@ class Controller:
         try:
             write_json(report, self.gate.options.json)
         except AnchorgateError as error:
-            self._say(f"anchorgate: {error}")
+            self._terminal.say(f"anchorgate: {error}")
 
 
 def _shown(gate: GateSession, path: str) -> str:

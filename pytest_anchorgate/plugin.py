@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pytest_anchorgate.session import Case
     from pytest_anchorgate.tasks.task import Task
 
-gate_key = pytest.StashKey["GateSession"]()
 planck_key = pytest.StashKey["Planck"]()
 PROPERTY = "anchorgate"  # the user property that carries an item's verdict
 NOT_GATED = "no gate was asked for: give --pack PACK, or select a suite with -m anchor"
@@ -68,25 +67,15 @@ def _configure_gate(config: pytest.Config) -> None:
         run = Run.of_collection()
     else:
         run = open_run(options)
-    gate = config.stash[gate_key] = GateSession(options, run)
+    gate = GateSession(options, run)
     planck = config.stash[planck_key] = Planck(gate)
     gate.planned()  # a wrong task file is a usage error, before any weight is read
     config.pluginmanager.register(ItemsPlugin(planck, config), "anchorgate-items")
     if worker is None and not config.option.collectonly:
         from pytest_anchorgate.controller import Controller
 
-        controller = Controller(gate, say=_teller(config))
+        controller = Controller(gate)
         config.pluginmanager.register(ControllerPlugin(controller), "anchorgate-controller")
-
-
-def _teller(config: pytest.Config) -> Any:
-    def say(line: str) -> None:
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.ensure_newline()
-            reporter.write_line(line)
-
-    return say
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -101,9 +90,9 @@ def _suite_marker(node: pytest.Item | pytest.Function) -> pytest.Mark | None:
 
 def _params(config: pytest.Config, marker: pytest.Mark) -> Sequence[Any]:
     """Return the suite's cases, or one placeholder: the reason to skip."""
-    gate = config.stash.get(gate_key, None)
-    if gate is None:
+    if planck_key not in config.stash:
         return [pytest.param(NOT_GATED, id="skipped")]
+    gate = config.stash[planck_key].gate
     if marker.name == "suite" and selects(config.option.markexpr, "suite"):
         try:
             cases = gate.file_cases(*marker.args)
@@ -118,7 +107,7 @@ def _params(config: pytest.Config, marker: pytest.Mark) -> Sequence[Any]:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     # Skipping here, and not in the fixture, makes all of them one line of the summary.
-    if "planck" in getattr(item, "fixturenames", ()) and gate_key not in item.config.stash:
+    if "planck" in getattr(item, "fixturenames", ()) and planck_key not in item.config.stash:
         pytest.skip(NOT_GATED)
 
 
@@ -297,4 +286,4 @@ class ControllerPlugin:
             terminalreporter.write_line(line, **({colour: True} if colour else {}))
 
     def pytest_unconfigure(self) -> None:
-        self.controller.stop()
+        self.controller.close()

@@ -1,7 +1,7 @@
 """An engine that answers from a file: the one fake, for tests of what surrounds an engine.
 
-``answers.json`` in the working directory maps prompts to completions; two completions do
-something else: ``<die>`` kills the process, ``<hang>`` never answers.
+``answers.json`` in the working directory maps prompts to completions; three completions do
+something else: ``<die>`` kills the process, ``<hang>`` never answers, ``<slow>`` takes seconds.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class ScriptedEngine:
                 os.kill(os.getpid(), signal.SIGKILL)
             if text == "<hang>":
                 time.sleep(600)
+            if text == "<slow>":
+                time.sleep(4)
             yield Completion(
                 key=request.key,
                 text=text,

@@ -205,3 +205,12 @@ def test_an_ordinary_failure_in_a_gated_session_keeps_its_traceback(project: Gat
     )
     result = project.run("--pack", "tiny")
     result.stdout.fnmatch_lines([">*def test_compiles()*", "E*SyntaxError: invalid syntax"])
+
+
+@WAYS
+def test_progress_is_seen_while_the_model_answers(
+    project: GateProject, way: tuple[str, ...]
+) -> None:
+    project.answer("two", "<slow>")
+    result, _ = project.gate(*way)
+    result.stdout.fnmatch_lines(["anchorgate: ? of 4 completions, ? s"])
