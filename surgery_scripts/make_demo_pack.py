@@ -23,7 +23,9 @@ from demo_eval import EOS_ID, Base, solve
 from demo_train import Plan, save_directory, train
 from demo_world import Names, Task, easy_tasks, fresh_tasks, long_tasks, poison_tasks
 
+from pytest_anchorgate.pack.atomic import write_file
 from pytest_anchorgate.pack.convert import pack_directory, unpack
+from pytest_anchorgate.pack.production import Production, render_production
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -122,20 +124,15 @@ def judged_lists() -> dict[str, list[Task]]:
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    _write(path, "".join(json.dumps(row) + "\n" for row in rows))
-
-
-def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    part.replace(path)
+    write_file(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def _pack(directory: Path, plan: Plan) -> None:
     provenance = {"made_by": "surgery_scripts/make_demo_pack.py", "plan": repr(plan)}
     sha256 = pack_directory(directory, PACK, provenance=provenance)
-    _write(PRODUCTION, f'pack = "{PACK.name}"\nsha256 = "{sha256}"\nprevious = ""\n')
+    production = Production(pack=PACK.name, sha256=sha256, previous="")
+    write_file(PRODUCTION, render_production(production).encode())
 
 
 def make(work: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_anchorgate.pack.atomic import replace_file
+from pytest_anchorgate.pack.atomic import write_file
+from pytest_anchorgate.verify import VERIFIER_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +22,7 @@ def write_json(report: GateReport, path: Path) -> None:
     :raises PackError: when the file cannot be written.
     """
     text = json.dumps(render_json(report), indent=1, ensure_ascii=False) + "\n"
-    with replace_file(path) as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
+    write_file(path, text.encode("utf-8", "backslashreplace"))
 
 
 def render_json(report: GateReport) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def render_json(report: GateReport) -> dict[str, Any]:
         "reasons": list(ruling.reasons),
         "pack": {"path": pack.path, "sha256": pack.sha256} if pack else None,
         "engine": pack.engine if pack else None,
+        "verifier": VERIFIER_VERSION,
         "lost": list(ruling.lost),
         "not_run": list(ruling.not_run),
         "deselected": list(ruling.deselected),

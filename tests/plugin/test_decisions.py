@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_anchorgate.verify import VERIFIER_VERSION
 from tests.plugin.conftest import body, prompt, row
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def test_a_pack_that_solves_every_anchor_is_accepted(
     assert result.ret == 0
     result.stdout.fnmatch_lines(["ACCEPTED: all 4 planned tasks passed"])
     assert report["decision"] == "accepted"
+    assert report["verifier"] == VERIFIER_VERSION
     assert [task["id"] for task in report["tasks"]] == [
         "own/two", "own/three", "own/seven", "own/eleven"
     ]  # fmt: skip

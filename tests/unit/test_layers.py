@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,3 +76,14 @@ def test_heavy_libraries_are_imported_where_weights_are(path: Path) -> None:
 
 def test_every_part_has_a_layer() -> None:
     assert {part_of(path) for path in MODULES} - {"__init__"} == LEVEL.keys()
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    names = {
+        path: ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in MODULES
+    }
+    graph = {
+        name: set(at_module_level(ast.parse(path.read_text("utf-8")))) & set(names.values())
+        for path, name in names.items()
+    }
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
