@@ -143,6 +143,7 @@ def read_options(config: pytest.Config) -> Options:
     :raises UsageError: naming the option and its value.
     """
     from pytest_anchorgate.run import Options
+    from pytest_anchorgate.tasks.prompt import parse_style
 
     read = _Reader(config)
     _refuse_unavailable(config)
@@ -154,7 +155,7 @@ def read_options(config: pytest.Config) -> Options:
         suites=suites,
         references={n: specs[0] for n in ("mbpp", "humaneval") if (specs := read.suite(n))},
         completions=read.path("gate_completions"),
-        prompt_style=read.text("gate_prompt"),
+        prompt_style=read.optional("gate_prompt", parse_style),
         max_new_tokens=read.parsed("gate_max_new_tokens", positive_int),
         timeout_s=read.parsed("gate_timeout", positive_float),
         device=read.parsed("gate_device", str),

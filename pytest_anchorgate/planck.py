@@ -75,7 +75,7 @@ class Planck:
         """Get a case's verdict before its test runs; return it as plain JSON."""
         verdict = self.gate.verdict(case)
         self._ready = (case.task, verdict)
-        return {"key": case.key, **verdict.to_json()}
+        return _record(case.key, verdict)
 
     def broken(self, case: Case, error: AnchorgateError) -> dict[str, Any]:
         """Return the record of a case whose verdict our machinery failed to give."""
@@ -87,7 +87,7 @@ class Planck:
             status=Status.ERROR,
             reason=str(error),
         )
-        return {"key": case.key, **verdict.to_json()}
+        return _record(case.key, verdict)
 
     def plain(self, key: str, *, status: str, reason: str, seconds: float) -> dict[str, Any]:
         """Return the record of an anchor that is a plain test."""
@@ -100,4 +100,8 @@ class Planck:
             reason=reason,
             seconds=seconds,
         )
-        return {"key": key, **verdict.to_json()}
+        return _record(key, verdict)
+
+
+def _record(key: str, verdict: Verdict) -> dict[str, Any]:
+    return {"key": key, **verdict.to_json()}

@@ -6,7 +6,7 @@ Imports ``tokenizers`` and Jinja2, never transformers: a worker pays 0.03 s for 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,19 +26,6 @@ if TYPE_CHECKING:
 TOKENIZER_CONFIG = "tokenizer_config.json"
 
 
-def parse_style(text: str | None) -> PromptStyle:
-    """Return the prompt style that ``--gate-prompt`` or a pack names; docstring without one.
-
-    :raises UsageError: when there is no such style.
-    """
-    try:
-        return PromptStyle(text or PromptStyle.DOCSTRING)
-    except ValueError:
-        raise UsageError(
-            f"--gate-prompt={text}: no such prompt style. Choose from: {', '.join(PromptStyle)}."
-        ) from None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompter:
     """Turns tasks into requests for one pack under one engine."""
@@ -50,6 +37,7 @@ class Prompter:
     template: ChatTemplate | None
     tokenizer: Tokenizer
     max_new_tokens: int
+    _encoded: dict[Task, tuple[Prompt, list[int]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(
@@ -58,16 +46,16 @@ class Prompter:
         *,
         sha256: str,
         identity: EngineIdentity,
-        style: str | None,
+        style: PromptStyle | None,
         max_new_tokens: int,
     ) -> Prompter:
         """Read the pack's header and tokenizer.
 
-        :raises UsageError: when the style is unknown, or is chat and the pack has no template.
+        :raises UsageError: when the style is chat and the pack has no template.
         :raises PackError: when the pack cannot be trusted.
         """
         pack = read_pack(Path(path))
-        chosen = parse_style(style or pack.prompt_style)
+        chosen = style or PromptStyle(pack.prompt_style or PromptStyle.DOCSTRING)
         template = _template(pack) if chosen is PromptStyle.CHAT else None
         return cls(
             pack=pack,
@@ -81,12 +69,12 @@ class Prompter:
 
     def prompt(self, task: Task) -> Prompt:
         """Return the task's prompt in this pack's style."""
-        return render_prompt(task, self.style, chat_template=self.template)
+        return self._encode(task)[0]
 
     def request(self, task: Task) -> Request:
         """Return what the model is asked for a task."""
-        prompt = self.prompt(task)
-        return self._request(self._ids(prompt), stop=prompt.stop, limit=self.max_new_tokens)
+        prompt, ids = self._encode(task)
+        return self._request(ids, stop=prompt.stop, limit=self.max_new_tokens)
 
     def raw_request(self, text: str, *, max_new_tokens: int | None, stop: Sequence[str]) -> Request:
         """Return a request for the continuation of ``text`` as it is.
@@ -106,7 +94,7 @@ class Prompter:
 
     def overflow(self, task: Task) -> str | None:
         """Return why the task's prompt and answer cannot fit the context, or None."""
-        tokens = len(self._ids(self.prompt(task)))
+        tokens = len(self._encode(task)[1])
         if tokens + self.max_new_tokens <= self.pack.context:
             return None
         return f"{task.id}: {self._too_long(tokens, self.max_new_tokens)}"
@@ -117,11 +105,15 @@ class Prompter:
             f"context of {self.pack.context}."
         )
 
-    def _ids(self, prompt: Prompt) -> list[int]:
-        # A chat template writes the special tokens itself, as apply_chat_template has it.
-        plain = prompt.style is not PromptStyle.CHAT
-        ids: list[int] = self.tokenizer.encode(prompt.text, add_special_tokens=plain).ids
-        return ids
+    def _encode(self, task: Task) -> tuple[Prompt, list[int]]:
+        """Return the task's prompt with its token ids, rendered and encoded once."""
+        if task not in self._encoded:
+            prompt = render_prompt(task, self.style, chat_template=self.template)
+            # A chat template writes the special tokens itself, as apply_chat_template has it.
+            plain = prompt.style is not PromptStyle.CHAT
+            ids = self.tokenizer.encode(prompt.text, add_special_tokens=plain).ids
+            self._encoded[task] = prompt, ids
+        return self._encoded[task]
 
     def _request(self, ids: Sequence[int], *, stop: tuple[str, ...], limit: int) -> Request:
         key = request_key(

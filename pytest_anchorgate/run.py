@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pytest_anchorgate.tasks.prompt import PromptStyle
     from pytest_anchorgate.tasks.suites import SuiteSpec
 
 
@@ -32,7 +33,7 @@ class Options:
     suites: Mapping[str, tuple[SuiteSpec, ...]]  # the selected ones
     references: Mapping[str, SuiteSpec]  # what reference rows resolve against
     completions: Path | None
-    prompt_style: str | None
+    prompt_style: PromptStyle | None
     max_new_tokens: int
     timeout_s: float  # CPU seconds of one program
     device: str

@@ -21,7 +21,7 @@ from pytest_anchorgate.verify import Status, Verdict, verify
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_anchorgate.engine.protocol import Completion, Request
+    from pytest_anchorgate.engine.protocol import Completion
     from pytest_anchorgate.run import Options, Run
     from pytest_anchorgate.tasks.task import Task
 
@@ -55,7 +55,7 @@ class GateSession:
     def __init__(self, options: Options, run: Run) -> None:
         self.options = options
         self.run = run
-        self._suites: dict[str, tuple[Case, ...]] = {}
+        self._suites: dict[str, tuple[Task, ...]] = {}
 
     @cached_property
     def store(self) -> Store:
@@ -87,24 +87,26 @@ class GateSession:
         path = self.options.completions
         if path is None:
             return None
-        tasks = [task for name in self.options.suites for task in self._tasks(name)]
-        return read_samples(path, tasks)
+        return read_samples(path, self._all_tasks())
 
-    def _tasks(self, suite: str, specs: Sequence[SuiteSpec] = ()) -> tuple[Task, ...]:
-        return load_suite(
-            suite, specs or self.options.suites[suite], resolve=self.options.references
-        )
+    def _all_tasks(self) -> list[Task]:
+        return [task for name in self.options.suites for task in self._tasks(name)]
+
+    def _tasks(self, suite: str) -> tuple[Task, ...]:
+        if suite not in self._suites:
+            specs = self.options.suites[suite]
+            self._suites[suite] = load_suite(suite, specs, resolve=self.options.references)
+        return self._suites[suite]
 
     def cases(self, suite: str) -> tuple[Case, ...]:
         """Return the cases of a selected suite in file order, the same in every process."""
-        if suite not in self._suites:
-            self._suites[suite] = self._cases(self._tasks(suite))
-        return self._suites[suite]
+        return self._cases(self._tasks(suite))
 
     def file_cases(self, path: str) -> tuple[Case, ...]:
         """Return the cases of a user's own JSONL file, relative to the root directory."""
         spec = SuiteSpec(path=self.options.root / path, first=None, last=None)
-        return self._cases(self._tasks(spec.path.stem, [spec]))
+        tasks = load_suite(spec.path.stem, [spec], resolve=self.options.references)
+        return self._cases(tasks)
 
     def _cases(self, tasks: Sequence[Task]) -> tuple[Case, ...]:
         if self.samples is None:
@@ -121,9 +123,7 @@ class GateSession:
         """Return how many tasks of the selected suites the given completions do not answer."""
         if self.samples is None:
             return 0
-        return sum(
-            not self.samples.of(task) for name in self.options.suites for task in self._tasks(name)
-        )
+        return sum(not self.samples.of(task) for task in self._all_tasks())
 
     def require_answers_fit(self) -> None:
         """Refuse anchors whose prompt and answer cannot fit the pack's context.
@@ -151,17 +151,17 @@ class GateSession:
         self.store.expect(self.run.id, cases)
 
     def verdict(self, case: Case) -> Verdict:
-        """Return a case's verdict, waiting for the model's answer where there is none yet.
+        """Return a requested case's verdict, waiting for the model's answer if need be.
 
         :raises AnchorgateError: when our machinery broke.
         """
         task = case.task
         if case.given is not None:
-            prompt = render_prompt(task, PromptStyle(self.options.prompt_style or "docstring"))
+            style = self.options.prompt_style or PromptStyle.DOCSTRING
             return verify(
                 task,
                 case.given.text,
-                prompt=prompt,
+                prompt=render_prompt(task, style),
                 sample=case.sample,
                 whole=case.given.whole,
                 timeout_s=self.options.timeout_s,
@@ -170,7 +170,7 @@ class GateSession:
             return Verdict(
                 task_id=task.id, suite=task.suite, sample=0, status=Status.FAILED, reason=why
             )
-        completion = self._answer(self.prompter.request(task))
+        completion = self._answer(self.prompter.request(task).key)
         return verify(
             task,
             completion.text,
@@ -184,11 +184,11 @@ class GateSession:
         :raises UsageError: when text and answer do not fit the context.
         """
         request = self.prompter.raw_request(text, max_new_tokens=max_new_tokens, stop=stop)
-        return self._answer(request).text
-
-    def _answer(self, request: Request) -> Completion:
         self.store.request(self.run.id, [request])
-        return wait_for_completion(self.store, self.run.id, request.key)
+        return self._answer(request.key).text
+
+    def _answer(self, key: str) -> Completion:
+        return wait_for_completion(self.store, self.run.id, key)
 
     def close(self) -> None:
         """Close what this process opened."""

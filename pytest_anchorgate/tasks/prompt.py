@@ -36,6 +36,16 @@ class PromptStyle(StrEnum):
     CHAT = "chat"
 
 
+def parse_style(text: str) -> PromptStyle:
+    """Return the prompt style that ``--gate-prompt`` names; `UsageError` if there is none."""
+    try:
+        return PromptStyle(text)
+    except ValueError:
+        raise UsageError(
+            f"--gate-prompt={text}: no such prompt style. Choose from: {', '.join(PromptStyle)}."
+        ) from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What the model reads. With ``continues`` the program is ``text`` and the completion."""

@@ -114,3 +114,11 @@ def test_published_humaneval_samples_get_their_published_verdicts(project: GateP
     passed = {task["id"] for task in report["tasks"] if task["status"] == "passed"}
     assert passed == published_verdicts(folder / "generated_eval_results.json")
     assert len(passed) == 72
+
+
+def test_a_wrong_prompt_style_is_a_usage_error_for_samples_too(project: GateProject) -> None:
+    write_samples(project, {"task_id": "own/two", "completion": body("two")})
+    arguments = ("-m", "anchor", "--gate-completions", "samples.jsonl", "--gate-prompt", "haiku")
+    result = project.run(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --gate-prompt=haiku: no such prompt style.*"])
