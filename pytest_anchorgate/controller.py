@@ -126,8 +126,15 @@ class Controller:
         return None
 
     def record(self, verdict: Mapping[str, Any]) -> None:
-        """Take one item's verdict; the last one of a repeated item counts."""
-        self.verdicts[verdict["key"]] = dict(verdict)
+        """Take one item's verdict; the last one of a repeated item counts.
+
+        A ``fault`` beside it says that nothing of its process can be believed.
+        """
+        kept = dict(verdict)
+        fault = kept.pop("fault", None)
+        if fault is not None and fault not in self.faults:
+            self.faults.append(fault)
+        self.verdicts[verdict["key"]] = kept
 
     def close(self) -> None:
         """End what this run started; safe to call twice."""
@@ -161,6 +168,7 @@ class Controller:
             load_s=status.stats.get("load_s", 0.0) if status else 0.0,
             generate_s=status.stats.get("generate_s", 0.0) if status else 0.0,
             total_s=time.perf_counter() - self._began,
+            sandbox=self.gate.run.sandbox,
             without_answer=self.gate.without_answer(),
             unknown_answers=samples.unknown if samples else (),
             log=self._log(),

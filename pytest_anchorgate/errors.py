@@ -9,6 +9,7 @@
     ├── StoreError           the completion store cannot be used
     ├── EngineError          the model's process died or cannot answer
     └── SandboxError         our own machinery broke while running a program
+        └── CanaryError      a program whose verdict is known got another one
 
 Messages read ``<where>: <what is wrong, with the value>. <what to do.>``
 """
@@ -42,3 +43,7 @@ class EngineError(AnchorgateError):
 
 class SandboxError(AnchorgateError):
     """Our machinery broke while running a program; never charged to the model."""
+
+
+class CanaryError(SandboxError):
+    """A program whose verdict is known got another one: no verdict can be believed."""

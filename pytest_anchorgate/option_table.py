@@ -62,6 +62,12 @@ OPTIONS = (
     ),
     Option("--gate-max-new-tokens", "N", "tokens a completion may have", "512"),
     Option("--gate-timeout", "SECONDS", "CPU seconds a program may use", "3"),
+    Option(
+        "--gate-sandbox",
+        "TIER",
+        "namespaces, landlock, rlimits (no walls), or auto: the strongest that works here",
+        "auto",
+    ),
     Option("--gate-device", "DEVICE", "auto, cpu, cuda, cuda:1, ...", "auto"),
     Option("--gate-dtype", "DTYPE", "auto (float32 on a CPU, else bfloat16) or a dtype", "auto"),
     Option("--gate-batch-tokens", "N", "tokens that one batch may hold", "16384"),
@@ -69,6 +75,13 @@ OPTIONS = (
     Option("--gate-engine", "NAME", "transformers, or module:Class of your own", "transformers"),
     Option("--gate-json", "FILE", "write the verdicts and the decision to FILE"),
 )
+
+
+def tier(text: str) -> str:
+    """Return the name of a sandbox's tier, or auto; raises ValueError with what is wrong."""
+    if text not in ("auto", "namespaces", "landlock", "rlimits"):
+        raise ValueError("is not auto, namespaces, landlock or rlimits")
+    return text
 
 
 def positive_int(text: str) -> int:

@@ -15,7 +15,7 @@ import pytest
 from _pytest.mark.expression import Expression  # -m has no public evaluator
 
 from pytest_anchorgate.errors import UsageError
-from pytest_anchorgate.option_table import OPTIONS, SUITES, positive_float, positive_int
+from pytest_anchorgate.option_table import OPTIONS, SUITES, positive_float, positive_int, tier
 
 if TYPE_CHECKING:
     import argparse
@@ -158,6 +158,7 @@ def read_options(config: pytest.Config) -> Options:
         prompt_style=read.optional("gate_prompt", parse_style),
         max_new_tokens=read.parsed("gate_max_new_tokens", positive_int),
         timeout_s=read.parsed("gate_timeout", positive_float),
+        sandbox=read.parsed("gate_sandbox", tier),
         device=read.parsed("gate_device", str),
         dtype=read.parsed("gate_dtype", str),
         batch_tokens=read.parsed("gate_batch_tokens", positive_int),

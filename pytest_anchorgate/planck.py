@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_anchorgate.errors import SandboxError
+from pytest_anchorgate.errors import CanaryError, SandboxError
 from pytest_anchorgate.session import Case
 from pytest_anchorgate.verify import Status, Verdict, render_failure
 
@@ -87,7 +87,8 @@ class Planck:
             status=Status.ERROR,
             reason=str(error),
         )
-        return _record(case.key, verdict)
+        record = _record(case.key, verdict)
+        return record | {"fault": str(error)} if isinstance(error, CanaryError) else record
 
     def plain(self, key: str, *, status: str, reason: str, seconds: float) -> dict[str, Any]:
         """Return the record of an anchor that is a plain test."""

@@ -6,6 +6,7 @@ Knows nothing of pytest, and no torch.
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from pytest_anchorgate.errors import UsageError
 from pytest_anchorgate.pack.format import digest_file, read_pack
 from pytest_anchorgate.pack.locate import find_pack
 from pytest_anchorgate.pack.production import read_production
+from pytest_anchorgate.sandbox.tiers import settle_tier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +38,7 @@ class Options:
     prompt_style: PromptStyle | None
     max_new_tokens: int
     timeout_s: float  # CPU seconds of one program
+    sandbox: str  # a tier, or "auto"
     device: str
     dtype: str
     batch_tokens: int
@@ -59,11 +62,12 @@ class Run:
     pack: str | None
     pack_sha256: str
     identity: EngineIdentity | None
+    sandbox: str  # the tier that programs run under
 
     @classmethod
     def of_collection(cls) -> Run:
         """Return the run of a session that only collects: nothing is asked and no pack is read."""
-        return cls(id="", pack=None, pack_sha256="", identity=None)
+        return cls(id="", pack=None, pack_sha256="", identity=None, sandbox="")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that execnet can carry."""
@@ -103,13 +107,22 @@ def open_run(options: Options) -> Run:
 
     :raises PackError: when the file is no intact pack, unless it is production's and its digest
         is wrong: `production_fault` tells that better.
+    :raises SandboxError: when the isolation that was asked for cannot be had.
+    :raises UsageError: when nothing better than rlimits can be had, unasked, on a CI machine.
     """
     pack = find_candidate(options)
     run_id = uuid.uuid4().hex[:12]
+    sandbox = settle_tier(options.sandbox, unattended=bool(os.environ.get("CI")))
     if pack is None:
-        return Run(id=run_id, pack=None, pack_sha256="", identity=None)
+        return Run(id=run_id, pack=None, pack_sha256="", identity=None, sandbox=sandbox)
     identity = engine_identity(options.engine, device=options.device, dtype=options.dtype)
-    run = Run(id=run_id, pack=str(pack), pack_sha256=digest_file(pack), identity=identity)
+    run = Run(
+        id=run_id,
+        pack=str(pack),
+        pack_sha256=digest_file(pack),
+        identity=identity,
+        sandbox=sandbox,
+    )
     if production_fault(options, run) is None:
         read_pack(pack)
     return run

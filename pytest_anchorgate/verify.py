@@ -14,17 +14,17 @@ import msgspec
 
 from pytest_anchorgate.errors import AnchorgateError
 from pytest_anchorgate.sandbox.limits import DEFAULT_CPU_S, Limits
-from pytest_anchorgate.sandbox.outcome import Failure, OutcomeKind
-from pytest_anchorgate.sandbox.run import run_program
+from pytest_anchorgate.sandbox.outcome import Failure, Kind
 from pytest_anchorgate.sandbox.values import escape
 from pytest_anchorgate.tasks.extract import EXTRACTOR_VERSION, Stage, extract
 
 if TYPE_CHECKING:
+    from pytest_anchorgate.sandbox.run import Sandbox
     from pytest_anchorgate.tasks.prompt import Prompt
     from pytest_anchorgate.tasks.task import Task
 
 # Part of a certificate's identity: raise the number whenever a verdict may change.
-VERIFIER_VERSION = f"verify.1+extract.{EXTRACTOR_VERSION}"
+VERIFIER_VERSION = f"verify.2+extract.{EXTRACTOR_VERSION}"
 PROGRAM_LINES = 60
 LINE_CHARACTERS = 160
 VALUE_CHARACTERS = 600
@@ -40,13 +40,11 @@ class Status(StrEnum):
     ERROR = "error"  # our machinery broke: never charged to the model
 
 
-STATUS = {
-    OutcomeKind.PASSED: Status.PASSED,
-    OutcomeKind.FAILED: Status.FAILED,
-    OutcomeKind.TIMEOUT: Status.TIMEOUT,
-    OutcomeKind.MEMORY: Status.FAILED,
-    OutcomeKind.CRASHED: Status.FAILED,
-    OutcomeKind.ERROR: Status.ERROR,
+STATUS = {  # of every other kind: failed
+    Kind.PASSED: Status.PASSED,
+    Kind.CPU: Status.TIMEOUT,
+    Kind.WALL: Status.TIMEOUT,
+    Kind.ERROR: Status.ERROR,
 }
 
 
@@ -58,12 +56,15 @@ class Verdict:
     suite: str
     sample: int
     status: Status
+    kind: Kind | None = None  # None: no program ran
     reason: str = ""
     completion: str = ""
     program: str = ""
     stage: str = ""  # of the extraction
     failure: Failure | None = None
     stdout_tail: str = ""
+    together: bool = False  # the tests ran beside the program
+    first_reason: str = ""  # of a first run, which ran out of time: this one ran alone
     seconds: float = 0.0  # wall clock of the run
 
     @property
@@ -89,6 +90,7 @@ def verify(
     task: Task,
     completion: str,
     *,
+    sandbox: Sandbox,
     prompt: Prompt,
     sample: int = 0,
     whole: bool = False,
@@ -105,20 +107,28 @@ def verify(
         extraction = extract(prompt, completion, task)
         program, stage = extraction.program, extraction.stage
     limits = Limits(cpu_s=timeout_s if task.timeout_s is None else task.timeout_s)
-    outcome = run_program(
-        program, task.tests, setup=task.setup, entry_point=task.entry_point, limits=limits
+    outcome = sandbox.run(
+        program,
+        task.tests,
+        prompt=task.prompt,
+        setup=task.setup,
+        entry_point=task.entry_point,
+        together=task.together,
+        limits=limits,
     )
     return Verdict(
         task_id=task.id,
         suite=task.suite,
         sample=sample,
-        status=STATUS[outcome.kind],
+        status=STATUS.get(outcome.kind, Status.FAILED),
+        kind=outcome.kind,
         reason=outcome.reason,
         completion=completion,
         program=program,
         stage=stage.value,
         failure=outcome.failure,
         stdout_tail=outcome.stdout_tail,
+        together=task.together,
         seconds=round(outcome.wall_s, 4),
     )
 
@@ -174,6 +184,7 @@ def _failed_test(failure: Failure) -> list[str]:
         lines.append(f"E     right: {_cut(failure.right, VALUE_CHARACTERS)}")
     if failure.exception and failure.exception != "AssertionError":
         lines.append(f"E   {_cut(failure.exception, VALUE_CHARACTERS)}")
+    lines += [f"E     program line {line}, in {_cut(name)}" for line, name in failure.frames]
     return lines
 
 

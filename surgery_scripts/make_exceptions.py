@@ -1,7 +1,10 @@
-"""Measure every reference solution; give the slow ones a limit of their own.
+"""Run every reference solution; note what the unusual ones need.
 
     make_exceptions.py MBPP_PATH HUMANEVAL_PATH ...          write tasks/exceptions.json
     make_exceptions.py --check MBPP_PATH HUMANEVAL_PATH ...  say whether it still holds
+
+A slow solution gives its task a limit of its own. A solution that passes only beside its tests,
+since they need its classes or hand it functions, has its task judged so.
 
 A measured time differs from run to run, so an entry stays as it is while its limit leaves the
 solution room enough: the same files give the same exceptions.
@@ -13,17 +16,21 @@ import argparse
 import json
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_anchorgate.errors import AnchorgateError
 from pytest_anchorgate.sandbox.limits import DEFAULT_CPU_S, Limits
-from pytest_anchorgate.sandbox.run import run_program
+from pytest_anchorgate.sandbox.run import Sandbox
 from pytest_anchorgate.tasks import exceptions
 from pytest_anchorgate.tasks.suites import load_references, load_suite, parse_suite_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_anchorgate.sandbox.outcome import Outcome
     from pytest_anchorgate.tasks.task import Task
 
@@ -69,15 +76,15 @@ def made_exceptions(paths: list[str], recorded: Entries) -> Entries:
     made: Entries = {}
     for path in paths:
         solved = solved_tasks(path)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            outcomes = pool.map(run_reference, solved)
-            for done, ((task, _), outcome) in enumerate(zip(solved, outcomes, strict=True), 1):
-                if done % 50 == 0 or done == len(solved):
-                    print(f"\r{path}: {done}/{len(solved)}", end="", file=sys.stderr)
-                if not outcome.passed:
-                    raise AnchorgateError(f"{task.id}: its own solution: {outcome.reason}")
-                if outcome.cpu_s > SLOW:
-                    made[task.digest] = entry(task, outcome.cpu_s, recorded.get(task.digest))
+        for done, (task, apart, together) in enumerate(outcomes(solved), 1):
+            if done % 50 == 0 or done == len(solved):
+                print(f"\r{path}: {done}/{len(solved)}", end="", file=sys.stderr)
+            outcome = together or apart
+            if not outcome.passed:
+                raise AnchorgateError(f"{task.id}: its own solution: {outcome.reason}")
+            needed = entry(task, apart, together, recorded.get(task.digest))
+            if needed:
+                made[task.digest] = needed
         print(file=sys.stderr)
     return made
 
@@ -90,25 +97,52 @@ def solved_tasks(path: str) -> list[tuple[Task, str]]:
     return [(task, references[task.id]) for task in load_suite(suite, [spec], resolve={})]
 
 
-def run_reference(solved: tuple[Task, str]) -> Outcome:
+def outcomes(solved: list[tuple[Task, str]]) -> Iterator[tuple[Task, Outcome, Outcome | None]]:
+    """Yield each task with what its solution does apart from its tests and, failing, together."""
+    own = threading.local()
+    with ExitStack() as stack, ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def judged(pair: tuple[Task, str]) -> tuple[Task, Outcome, Outcome | None]:
+            if not hasattr(own, "sandbox"):
+                own.sandbox = stack.enter_context(Sandbox())
+            task, reference = pair
+            apart = run_reference(own.sandbox, task, reference, together=False)
+            if apart.passed:
+                return task, apart, None
+            return task, apart, run_reference(own.sandbox, task, reference, together=True)
+
+        yield from pool.map(judged, solved)
+
+
+def run_reference(sandbox: Sandbox, task: Task, reference: str, *, together: bool) -> Outcome:
     """Return what a reference solution does with all the time it may want."""
-    task, reference = solved
-    return run_program(
+    return sandbox.run(
         task.prompt + reference,
         task.tests,
+        prompt=task.prompt,
         setup=task.setup,
         entry_point=task.entry_point,
+        together=together,
         limits=Limits(cpu_s=MOST_CPU_S),
     )
 
 
-def entry(task: Task, cpu_s: float, recorded: dict[str, object] | None) -> dict[str, object]:
-    """Return the recorded entry while it leaves room enough, else a new one."""
-    if recorded and float(str(recorded["timeout_s"])) >= ROOM * cpu_s:
-        return recorded
-    timeout_s = STEP_S * (NEW_ROOM * cpu_s // STEP_S + 1)
-    why = f"{task.id}: its reference solution needs {cpu_s:.1f} s of CPU time"
-    return {"timeout_s": timeout_s, "why": why}
+def entry(
+    task: Task, apart: Outcome, together: Outcome | None, recorded: dict[str, object] | None
+) -> dict[str, object]:
+    """Return what a task needs, nothing for a usual one; a limit that leaves room enough stays."""
+    made: dict[str, object] = {}
+    why = []
+    if together is not None:
+        made["together"] = True
+        why.append(f"apart from its tests its reference solution ends so: {apart.reason}")
+    cpu_s = (together or apart).cpu_s
+    if cpu_s > SLOW:
+        if recorded and float(str(recorded.get("timeout_s", 0))) >= ROOM * cpu_s:
+            return recorded
+        made["timeout_s"] = STEP_S * (NEW_ROOM * cpu_s // STEP_S + 1)
+        why.append(f"its reference solution needs {cpu_s:.1f} s of CPU time")
+    return made | {"why": f"{task.id}: {'; '.join(why)}"} if made else {}
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ class GateReport:
     load_s: float
     generate_s: float
     total_s: float
+    sandbox: str
     without_answer: int
     unknown_answers: tuple[str, ...]
     log: Path | None
@@ -43,6 +44,14 @@ class GateReport:
     def verify_s(self) -> float:
         """Seconds that programs ran, added up over all workers."""
         return sum(float(verdict["seconds"]) for verdict in self.verdicts)
+
+    def together(self) -> tuple[str, ...]:
+        """Return the ids of the tasks whose tests ran beside the program."""
+        return tuple(v["task_id"] for v in self.verdicts if v["together"])
+
+    def rerun(self) -> tuple[str, ...]:
+        """Return what became of each anchor that first ran out of time."""
+        return tuple(f"{v['task_id']} {v['status']}" for v in self.verdicts if v["first_reason"])
 
     def suites(self) -> dict[str, Counter[str]]:
         """Return for each suite how many verdicts have each status."""

@@ -35,6 +35,7 @@ def render_json(report: GateReport) -> dict[str, Any]:
         "pack": {"path": pack.path, "sha256": pack.sha256} if pack else None,
         "engine": pack.engine if pack else None,
         "verifier": VERIFIER_VERSION,
+        "sandbox": report.sandbox,
         "lost": list(ruling.lost),
         "not_run": list(ruling.not_run),
         "deselected": list(ruling.deselected),

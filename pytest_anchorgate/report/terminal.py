@@ -67,12 +67,23 @@ def _work(report: GateReport) -> Iterator[str]:
     if report.unknown_answers:
         unknown = report.unknown_answers
         yield f"samples    {len(unknown)} completions belong to no selected task: {_some(unknown)}"
+    yield from _sandbox(report)
     yield (
         f"seconds    load {report.load_s:.2f}, generate {report.generate_s:.2f}, "
         f"verify {report.verify_s:.2f} (all workers), total {report.total_s:.2f}"
     )
     if report.log and report.load_s:
         yield f"log        {report.log}"
+
+
+def _sandbox(report: GateReport) -> Iterator[str]:
+    if report.verdicts:
+        walls = "; nothing is walled off" if report.sandbox == "rlimits" else ""
+        yield f"sandbox    {report.sandbox}{walls}"
+    if together := report.together():
+        yield f"together   {_some(together)}: tests that ran beside their program"
+    if rerun := report.rerun():
+        yield f"run again  {_some(rerun)}: alone, after running out of time"
 
 
 def _some(keys: tuple[str, ...]) -> str:

@@ -1,18 +1,12 @@
-"""Assertions that remember their values, for tests that run beside a program.
-
-Runs inside the sandboxed interpreter, where every import costs start-up time: ``ast`` alone
-would double it, so the nodes come from ``_ast``. Nothing is evaluated twice or in another order.
-"""
+"""Assertions that remember their values. Nothing is evaluated twice or in another order."""
 
 from __future__ import annotations
 
-import _ast as ast  # the node classes, without the enum and re that ast.py imports
+import ast
+from typing import Any
 
-TYPE_CHECKING = False  # as from typing, unimported
-if TYPE_CHECKING:
-    from typing import Any
+from pytest_anchorgate.sandbox.trial import FAILED
 
-FAILED = "@failed"  # not an identifier: no test can mean it
 SYMBOLS = {
     ast.Eq: "==",
     ast.NotEq: "!=",
@@ -43,35 +37,36 @@ class Span:
         return b"\n".join(spanned).decode(errors="replace")
 
 
-def rewrite(tree: ast.Module, spans: list[Span]) -> None:
+def rewrite(tree: ast.Module, spans: list[Span], *, first: int = 0) -> None:
     """Make every assert in ``tree`` raise what the name FAILED returns for its values.
 
-    FAILED is called as ``(span, operator, left, right[, message])``, ``span`` being an index
-    into ``spans``, which grows by one for each assert.
+    FAILED is called as ``(span, operator, left, right[, message])``. ``spans`` grows by one for
+    each assert, which are numbered from ``first`` on.
     """
-    tree.body = _block(tree.body, spans)
+    tree.body = _block(tree.body, spans, first)
 
 
-def _block(statements: list[ast.stmt], spans: list[Span]) -> list[ast.stmt]:
+def _block(statements: list[ast.stmt], spans: list[Span], first: int) -> list[ast.stmt]:
     written: list[ast.stmt] = []
     for statement in statements:
         if isinstance(statement, ast.Assert):
             spans.append(Span(statement))
-            written += _Writer(statement, len(spans) - 1).condition(statement.test)
+            number = first + len(spans) - 1
+            written += _Writer(statement, number).condition(statement.test)
         else:
-            _descend(statement, spans)
+            _descend(statement, spans, first)
             written.append(statement)
     return written
 
 
-def _descend(node: ast.AST, spans: list[Span]) -> None:
+def _descend(node: ast.AST, spans: list[Span], first: int) -> None:
     for name in ("body", "orelse", "finalbody"):
         statements = getattr(node, name, None)
         if isinstance(statements, list):
-            setattr(node, name, _block(statements, spans))
+            setattr(node, name, _block(statements, spans, first))
     for name in ("handlers", "cases"):
         for branch in getattr(node, name, ()):
-            _descend(branch, spans)
+            _descend(branch, spans, first)
 
 
 class _Writer:

@@ -13,15 +13,15 @@ class Limits:
     """The resources of one program, its tests included.
 
     ``memory_bytes`` is address space, which an import of numpy fills faster than memory; the
-    default is EvalPlus's. ``processes`` counts all processes and threads of the user, so it only
-    stops a fork bomb, and not one started by root, whom the kernel exempts.
+    default is EvalPlus's. ``processes`` counts threads too; where there are no namespaces it
+    counts all that the user runs.
     """
 
     cpu_s: float = DEFAULT_CPU_S
     memory_bytes: int = 4096 * MIB
     file_bytes: int = 64 * MIB  # of one file
     output_bytes: int = 16 * MIB  # stdout and stderr together
-    processes: int = 4096
+    processes: int = 128
 
     @property
     def wall_s(self) -> float:

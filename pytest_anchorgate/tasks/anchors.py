@@ -28,6 +28,7 @@ class OwnRow(msgspec.Struct, forbid_unknown_fields=True):
     setup: str = ""
     sentinel: bool = False
     timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    together: bool = False
 
 
 class ReferenceRow(msgspec.Struct, forbid_unknown_fields=True):
@@ -92,6 +93,7 @@ def _own_task(line: Line, row: OwnRow, suite: str) -> Task:
         setup=row.setup,
         sentinel=row.sentinel,
         timeout_s=row.timeout_s,
+        together=row.together,
         origin=line.where,
     )
 

@@ -1,7 +1,8 @@
-"""Limits of single tasks whose own reference solution needs more than the rest.
+"""What single published tasks need that the others do not.
 
-`exceptions.json` maps a task's digest to its CPU limit and the reason; a script makes it
-from the reference solutions, so that a limit here is measured, never guessed.
+`exceptions.json` maps a task's digest to a CPU limit, to whether its tests must run beside the
+program, and to the reason; a script makes it from the reference solutions, so that nothing here
+is guessed.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 class TaskException(msgspec.Struct, frozen=True, kw_only=True):
     """What one task may do that the others may not."""
 
-    timeout_s: float  # CPU seconds
     why: str
+    timeout_s: float | None = None  # CPU seconds
+    together: bool = False
 
 
 @cache
@@ -32,7 +34,7 @@ def load_exceptions() -> dict[str, TaskException]:
 
 
 def with_exceptions(tasks: list[Task]) -> list[Task]:
-    """Return the tasks, each with the limit that its digest has on record.
+    """Return the tasks, each with what its digest has on record.
 
     A limit that the task already has, as an own row may say, stands.
     """
@@ -41,5 +43,8 @@ def with_exceptions(tasks: list[Task]) -> list[Task]:
 
 
 def _with_exception(task: Task, exceptions: dict[str, TaskException]) -> Task:
-    found = exceptions.get(task.digest) if task.timeout_s is None else None
-    return replace(task, timeout_s=found.timeout_s) if found else task
+    found = exceptions.get(task.digest)
+    if found is None:
+        return task
+    timeout_s = found.timeout_s if task.timeout_s is None else task.timeout_s
+    return replace(task, timeout_s=timeout_s, together=task.together or found.together)

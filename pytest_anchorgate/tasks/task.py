@@ -29,6 +29,7 @@ class Task:
     setup: str = ""
     sentinel: bool = False
     timeout_s: float | None = None  # CPU seconds; None: the session's limit
+    together: bool = False  # the tests run beside the program: they need its own objects
     origin: str = ""  # file:line
 
     @property

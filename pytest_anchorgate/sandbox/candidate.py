@@ -1,0 +1,168 @@
+"""The judged side: runs one program and answers calls to it. It learns no expected value.
+
+Everything here shares its interpreter with a program that may do with it as it likes: what it
+sends is a claim, and the judge treats it so.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import json
+import marshal
+import resource
+import sys
+
+from pytest_anchorgate.sandbox.channel import Channel, Closed
+from pytest_anchorgate.sandbox.codec.decode import decode_call
+from pytest_anchorgate.sandbox.codec.encode import (
+    NotPlain,
+    built_in,
+    encode_call,
+    encode_reply,
+    snapshot,
+)
+from pytest_anchorgate.sandbox.trial import PROGRAM, Broken, Trial, executed, report
+
+TYPE_CHECKING = False  # as from typing, unimported
+if TYPE_CHECKING:
+    from types import CodeType, ModuleType
+    from typing import Any
+
+MODULE = "__program__"
+
+
+def prepare_interpreter() -> None:
+    """Make the interpreter look as a program expects it, before any is forked."""
+    for name in [name for name in sys.modules if name.startswith("pytest_anchorgate")]:
+        del sys.modules[name]
+    sys.argv = [PROGRAM]
+    builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]  # -S left them out
+
+
+def warm_up() -> None:
+    """Do once what a check will do: memory shared with the server is copied now, not then."""
+    namespace: dict[str, Any] = {"__builtins__": builtins}
+    executed("raised", _compiled("def f(x, y=0):\n    return [v for v in (x, y)]"), namespace)
+    name, args, kwargs, table = decode_call(encode_call("f", [1, "a", [1.5]], {})[0].encode())
+    encode_reply(namespace[name](*args[:1]), table, [snapshot(kept) for kept in table])
+    json.loads(json.dumps([name, kwargs]))
+
+
+def main(order: dict[str, Any], fds: list[int]) -> None:
+    """Run a program, then answer for it until nobody asks any more."""
+    module = sys.modules[MODULE] = type(sys)(MODULE)
+    module.__dict__["__builtins__"] = builtins
+    with contextlib.suppress(Closed):
+        Candidate(Channel(fds[0]), module).run(order["program"])
+    for stream in (sys.__stdout__, sys.__stderr__):
+        try:
+            stream.flush()  # type: ignore[union-attr]
+        except (OSError, ValueError, AttributeError):
+            continue  # the program closed it
+
+
+class Candidate:
+    """One program and its end of the conversation."""
+
+    def __init__(self, channel: Channel, module: ModuleType) -> None:
+        self.channel = channel
+        self.namespace = module.__dict__
+
+    def run(self, program: str) -> None:
+        """Run to the end of the conversation; raises Closed there."""
+        try:
+            executed("raised", _compiled(program), self.namespace)
+        except Broken as broken:
+            return self.channel.send("broken", self._report(broken).encode())
+        _, names = self.channel.receive()
+        found = {name: self._kind(name) for name in json.loads(names) if name in self.namespace}
+        self.channel.send("ready", json.dumps(found).encode())
+        while True:
+            head, content = self.channel.receive()
+            verb, _, number = head.partition(" ")
+            if verb == "tests":
+                self.channel.send(f"verdict {number}", self._verdict(content))
+            else:
+                head, answer = self._answer(number, content)
+                self.channel.send(head, answer.encode())
+
+    def _kind(self, name: str) -> list[str]:
+        """Return what a name of the program stands for."""
+        value = self.namespace[name]
+        if callable(value):
+            return ["call"]
+        if isinstance(value, type(sys)):
+            return ["module", value.__name__]
+        try:
+            return ["value", encode_reply(value, [], [])]
+        except Exception as error:
+            return ["odd", _odd(value, error)]
+
+    def _answer(self, number: str, content: bytes) -> tuple[str, str]:
+        """Make a call and return the frame that tells how it went."""
+        name, args, kwargs, table = decode_call(content)
+        before = [snapshot(container) for container in table]
+        try:
+            result = self._called(name)(*args, **kwargs)
+        except BaseException as error:
+            return f"raised {number}", self._raised(error, table, before)
+        try:
+            return f"result {number}", encode_reply(result, table, before)
+        except MemoryError as error:
+            return f"raised {number}", self._raised(error, table, before)
+        except Exception as error:
+            return f"odd {number}", json.dumps(_odd(result, error))
+
+    def _called(self, name: str) -> Any:
+        if name not in self.namespace:  # any more
+            raise NameError(f"name {name!r} is not defined")
+        return self.namespace[name]
+
+    def _raised(self, error: BaseException, table: list[Any], before: list[Any]) -> str:
+        told = self._report(Broken("raised", error))
+        name = built_in(type(error)).__name__
+        try:
+            return f"{told}\n{encode_reply([name, *error.args], table, before)}"
+        except Exception:  # its arguments are not plain
+            return f"{told}\n{encode_reply([name, _text(error)], [], [])}"
+
+    def _verdict(self, codes: bytes) -> bytes:
+        """Run setup and tests beside the program and return the report."""
+        trial = Trial(marshal.loads(codes))
+        try:
+            trial.run(self.namespace)
+        except Broken as broken:
+            return self._report(broken, trial).encode()
+        return b'{"kind": "passed"}'
+
+    def _report(self, broken: Broken, trial: Trial | None = None) -> str:
+        if isinstance(broken.error, MemoryError):
+            _lift_memory_limit()
+        told = json.dumps(report(broken, trial))
+        broken.error.__traceback__ = None
+        return told
+
+
+def _compiled(program: str) -> CodeType:
+    try:
+        code: CodeType = compile(program, PROGRAM, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        raise Broken("syntax", error) from None
+    return code
+
+
+def _odd(value: object, error: Exception) -> str:
+    return str(error.args[0]) if isinstance(error, NotPlain) else type(value).__name__
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _lift_memory_limit() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))

@@ -1,0 +1,214 @@
+"""The walls around a program: namespaces, or Landlock and seccomp, or resource limits alone.
+
+Each tier has three parts: `build` runs once in the zygote, `settle` once in each of its servers,
+and `confine` in every process that a server forks, just before the program. Runs in the zygote.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sys
+
+from pytest_anchorgate.sandbox import landlock, linux, root, seccomp
+
+TYPE_CHECKING = False  # as from typing, unimported
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+NOBODY = 65534
+OPEN_FILES = 256
+HEADROOM = 64 << 20  # bytes that become free for reporting a MemoryError
+
+
+class Namespaces:
+    """User, PID, mount, IPC, UTS and network namespaces around a small read-only root.
+
+    The servers give up every privilege before they fork anything: that costs a check nothing,
+    and as first process of its PID namespace a server is out of reach of what it forked.
+    """
+
+    namespaced = True
+    directory = "/tmp"
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.filter = seccomp.build_filter(sockets=True)
+        self._untouched = _state("/tmp")
+
+    def build(self, ask_for_mapping: Callable[[], None]) -> None:
+        """Enter the namespaces and build the root; processes forked later are in them."""
+        linux.unshare(
+            linux.CLONE_NEWUSER
+            | linux.CLONE_NEWNS
+            | linux.CLONE_NEWIPC
+            | linux.CLONE_NEWUTS
+            | linux.CLONE_NEWNET
+        )
+        ask_for_mapping()
+        root.build_root(self.config["readable"], self.config["hidden"])
+        os.chdir(self.directory)
+
+    def settle(self) -> None:
+        """Give up every privilege."""
+        if os.getuid() != NOBODY:
+            _become_nobody()
+        linux.keep_capabilities(0)
+        seccomp.install(self.filter)
+        self._untouched = _state(self.directory)
+
+    def begin(self) -> None:
+        """Need nothing: the working directory is empty already."""
+
+    def end(self) -> None:
+        """Empty the working directory if anything was done to it."""
+        if _state(self.directory) != self._untouched:
+            _empty(self.directory)
+            self._untouched = _state(self.directory)
+
+    def confine(self) -> None:
+        """Need nothing: no privilege is left."""
+
+
+class Landlock:
+    """Landlock for files, seccomp for sockets and signals; the processes themselves are seen."""
+
+    namespaced = False
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.directory = f"{config['directory']}/work"
+        self.scoped = landlock.abi() >= landlock.ABI_WITH_SCOPES
+        self.as_root = os.getuid() == 0
+        readable = [*root.SYSTEM, *root.SYSTEM_FILES, *config["readable"]]
+        self.rules = landlock.make_ruleset(readable, [config["directory"]], list(root.DEVICES))
+        self.filter = seccomp.build_filter(sockets=False)
+
+    def build(self, ask_for_mapping: Callable[[], None]) -> None:
+        """Need nothing: `settle` and `confine` do all."""
+
+    def settle(self) -> None:
+        """Make sure that whatever a program leaves behind becomes this process's child."""
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1, about="subreaper")
+
+    def begin(self) -> None:
+        """Make an empty working directory."""
+        _make(self.directory)
+        if self.as_root:
+            os.chown(self.directory, NOBODY, NOBODY)
+
+    def end(self) -> None:
+        """Throw the working directory away."""
+        _remove(self.directory)
+
+    def confine(self) -> None:
+        """Give up every privilege; a root keeps reading what Landlock lets it read."""
+        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1, about="no_new_privs")
+        if self.as_root:
+            linux.prctl(linux.PR_SET_KEEPCAPS, 1, about="keepcaps")
+            held = linux.permitted_capabilities()
+            _become_nobody()
+            linux.keep_capabilities(held & (1 << linux.CAP_DAC_READ_SEARCH))
+        linux.die_with_parent()
+        landlock.restrict(self.rules)
+        if self.scoped:
+            seccomp.install(self.filter)
+        else:
+            seccomp.install(seccomp.build_filter(sockets=False, signal_only=os.getpid()))
+
+
+class Rlimits:
+    """No walls: resource limits and a working directory alone."""
+
+    namespaced = False
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.directory = f"{config['directory']}/work"
+
+    def build(self, ask_for_mapping: Callable[[], None]) -> None:
+        """Need nothing."""
+
+    def settle(self) -> None:
+        """Make sure that what a program leaves behind is found, where the system can."""
+        if sys.platform == "linux":
+            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1, about="subreaper")
+
+    def begin(self) -> None:
+        """Make an empty working directory."""
+        _make(self.directory)
+
+    def end(self) -> None:
+        """Throw the working directory away."""
+        _remove(self.directory)
+
+    def confine(self) -> None:
+        """Need nothing: this tier takes nothing away."""
+
+
+Tier = Namespaces | Landlock | Rlimits
+TIERS: dict[str, type[Tier]] = {
+    "namespaces": Namespaces,
+    "landlock": Landlock,
+    "rlimits": Rlimits,
+}
+
+
+def limit(job: dict[str, Any]) -> None:
+    """Set the resource limits of this process and of all that it starts."""
+    whole = int(job["cpu_s"]) + 1  # never before the server, which counts exactly
+    limits = [
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_CPU, whole, whole + 1),
+        (resource.RLIMIT_FSIZE, job["file_bytes"], job["file_bytes"]),
+        (resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES),
+        (resource.RLIMIT_NPROC, job["processes"], job["processes"]),
+    ]
+    if sys.platform != "darwin":  # which refuses to limit address space
+        limits.append((resource.RLIMIT_AS, job["memory_bytes"], job["memory_bytes"] + HEADROOM))
+    for which, soft, hard in limits:
+        most = resource.getrlimit(which)[1] % (1 << 64)  # "infinite" is -1
+        resource.setrlimit(which, (min(soft, most), min(hard, most)))
+
+
+def _become_nobody() -> None:
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
+def _state(directory: str) -> tuple[int, ...]:
+    """Return what changes when anybody does anything to a directory or in it."""
+    seen = os.stat(directory)
+    return seen.st_ctime_ns, seen.st_mode, seen.st_nlink, seen.st_size
+
+
+def _make(directory: str) -> None:
+    os.mkdir(directory, 0o700)
+    os.chdir(directory)
+
+
+def _remove(directory: str) -> None:
+    os.chdir("/")
+    _empty(directory)
+    os.rmdir(directory)
+
+
+def _empty(directory: str) -> None:
+    """Delete all that is in a directory, whatever its permissions; raises OSError if it cannot."""
+    if os.stat(directory).st_uid == os.getuid():
+        os.chmod(directory, 0o1777)
+    for entry in os.scandir(directory):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, onerror=_made_removable)
+        else:
+            os.unlink(entry.path)
+
+
+def _made_removable(function: Callable[..., Any], path: str, error: object) -> None:
+    os.chmod(os.path.dirname(path), 0o700)
+    if os.path.isdir(path) and not os.path.islink(path):
+        os.chmod(path, 0o700)
+        shutil.rmtree(path)
+    else:
+        function(path)

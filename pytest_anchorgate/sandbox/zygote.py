@@ -1,0 +1,270 @@
+"""One small interpreter per worker that forks a judge and a candidate for every check.
+
+It has imported what programs import, stands inside the walls already, and serves orders from the
+process that started it: one server forks judges, the other candidates. Each ends when its socket
+closes, and everything that it forked ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+from pytest_anchorgate.sandbox import candidate, isolation, judge, linux, orders
+
+TYPE_CHECKING = False  # as from typing, unimported
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from typing import Any, NoReturn
+
+# Imported once, so that a program's own import of them costs nothing.
+COMMON = (
+    "bisect", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum",
+    "fractions", "functools", "heapq", "itertools", "json", "math", "operator", "random", "re",
+    "statistics", "string", "time", "typing",
+)  # fmt: skip
+POLL_S = 0.002
+
+
+def main(config: dict[str, Any], fds: list[int]) -> NoReturn:
+    """Build the walls, start both servers, and wait until they end."""
+    judges, candidates = (socket.socket(fileno=fd) for fd in fds)
+    if config["numpy_path"]:
+        sys.meta_path.append(NumpyFinder(config["numpy_path"]))
+    for name in COMMON:
+        importlib.import_module(name)
+    try:
+        tier: isolation.Tier = isolation.TIERS[config["tier"]](config)
+        tier.build(lambda: _ask_for_mapping(candidates))
+    except (OSError, KeyError) as error:
+        orders.send_answer(candidates, {"refused": f"{type(error).__name__}: {error}"})
+        os._exit(1)
+    for own, other in ((judges, candidates), (candidates, judges)):
+        if os.fork() == 0:
+            other.close()
+            _serve_inside(tier, own, is_judge=own is judges)
+    judges.close()
+    candidates.close()
+    os.wait()  # when one server ends, the other has nothing left to do: it dies with us
+    os._exit(0)
+
+
+class NumpyFinder:
+    """Finds numpy, and nothing else that is installed beside it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = f"{path}/numpy"
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: object = None
+    ) -> ModuleSpec | None:
+        """Return numpy's own spec, or nothing; its submodules are found through its path."""
+        if name != "numpy":
+            return None
+        return importlib.util.spec_from_file_location(
+            name, f"{self.path}/__init__.py", submodule_search_locations=[self.path]
+        )
+
+
+def _ask_for_mapping(control: socket.socket) -> None:
+    """Have the ids of the new user namespace mapped, which only a process outside may do."""
+    orders.send_answer(control, {"map": True})
+    answer = orders.receive_order(control)
+    if answer is None or not answer[0].get("mapped"):
+        raise OSError(1, answer[0]["why"] if answer else "nobody mapped our ids")
+
+
+def _serve_inside(tier: isolation.Tier, control: socket.socket, *, is_judge: bool) -> NoReturn:
+    """Serve, as the first process of a new PID namespace where the tier has one."""
+    if sys.platform == "linux":
+        linux.die_with_parent()
+    if tier.namespaced:
+        linux.unshare(linux.CLONE_NEWPID)
+        if (pid := os.fork()) != 0:
+            control.close()
+            os.waitpid(pid, 0)
+            os._exit(0)
+    tier.settle()
+    if sys.platform == "linux":
+        linux.die_with_parent()  # after the change of user, which takes it back
+    Server(tier, control, is_judge=is_judge).serve()
+
+
+class Server:
+    """Forks one process ahead of each order, watches it, and buries it with all that it started.
+
+    The process is forked, warm and waiting when the order comes, takes it from the control socket
+    itself, and says on a pipe that it has begun: from then on the server watches it.
+    """
+
+    def __init__(self, tier: isolation.Tier, control: socket.socket, *, is_judge: bool) -> None:
+        self.tier, self.control, self.is_judge = tier, control, is_judge
+
+    def serve(self) -> NoReturn:
+        """Serve orders until nobody is there to give any."""
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        if not self.is_judge:
+            candidate.prepare_interpreter()
+        gc.collect()
+        gc.freeze()  # a collection in a fork would otherwise copy every page of this
+        orders.send_answer(self.control, {"ready": True})
+        while (answer := self._served()) is not None:
+            orders.send_answer(self.control, answer)
+        os._exit(0)
+
+    def _served(self) -> dict[str, Any] | None:
+        """Serve one order; None when there are no more."""
+        if not self.is_judge:
+            self.tier.begin()
+        notes, write_note = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(notes)
+            self._become(write_note)
+        os.close(write_note)
+        note = os.read(notes, 4096)
+        if not note:
+            return None
+        began = json.loads(note)
+        used = _cpu_time(pid)
+        why = self._watch(pid, began["cpu_s"] + used) if "cpu_s" in began else "refused"
+        code, cpu_s = self._bury(pid)
+        os.close(notes)
+        if not self.is_judge:
+            self.tier.end()
+        if began.get("numpy") and "numpy" not in sys.modules:
+            with contextlib.suppress(Exception):  # the program has met the same
+                importlib.import_module("numpy")
+        fault = began.get("fault", "")
+        return {"why": why, "code": code, "cpu_s": max(cpu_s - used, 0.0), "fault": fault}
+
+    def _become(self, notes: int) -> NoReturn:
+        """Wait for an order and be its judge or its candidate."""
+        side = judge if self.is_judge else candidate
+        side.warm_up()
+        while True:
+            received = orders.receive_order(self.control)
+            if received is None:
+                os._exit(0)
+            order, fds = received
+            if "stop" not in order:  # else: its process had ended by itself in the meantime
+                break
+        try:
+            self._prepare(order, fds[-1])
+        except BaseException as error:
+            os.write(notes, json.dumps({"fault": f"{type(error).__name__}: {error}"}).encode())
+            os._exit(1)
+        began = {"cpu_s": order["cpu_s"], "numpy": order["numpy"]}
+        os.write(notes, json.dumps(began).encode())
+        os.close(notes)
+        try:
+            side.main(order, fds)
+        finally:
+            os._exit(0)
+
+    def _prepare(self, order: dict[str, Any], output: int) -> None:
+        os.close(self.control.detach())
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
+        if not self.tier.namespaced:
+            os.setsid()
+        isolation.limit(order)
+        self.tier.confine()
+
+    def _watch(self, pid: int, cpu_s: float) -> str:
+        """Return why a process need not be watched further; it may still be running."""
+        with _pidfd(pid) as pidfd:
+            poll = select.poll()
+            for fd in (self.control.fileno(), *([] if pidfd is None else [pidfd])):
+                poll.register(fd, select.POLLIN)
+            while True:
+                left = cpu_s - _cpu_time(pid)
+                if left <= 0:
+                    return "cpu"
+                ready = poll.poll(1000 * max(left if pidfd is not None else POLL_S, POLL_S))
+                if any(fd == self.control.fileno() for fd, _ in ready):
+                    return self._stopped()
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                    return "exited"
+
+    def _stopped(self) -> str:
+        if orders.receive_order(self.control) is None:
+            self._kill_all(0)
+            os._exit(0)
+        return "stopped"
+
+    def _bury(self, pid: int) -> tuple[int, float]:
+        """Kill what is left, collect all of it, and return the process's end and all CPU time."""
+        code, cpu_s, group = 0, 0.0, pid
+        while True:
+            self._kill_all(group)
+            group = 0  # its number may soon be another's
+            try:
+                while True:
+                    found, status, usage = os.wait4(-1, 0)
+                    cpu_s += usage.ru_utime + usage.ru_stime
+                    if found == pid:
+                        code = os.waitstatus_to_exitcode(status)
+                    if not self.tier.namespaced:
+                        break  # what it left behind is our child now, and may be alive
+            except ChildProcessError:
+                return code, cpu_s
+
+    def _kill_all(self, group: int) -> None:
+        if self.tier.namespaced:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)  # everything in the namespace but its first process
+            return
+        if group:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for descendant in _descendants(os.getpid()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(descendant, number)
+
+
+def _cpu_time(pid: int) -> float:
+    try:
+        return time.clock_gettime((~pid << 3) | 2)  # see clock_getcpuclockid(3)
+    except OSError:  # just gone, or a system without such clocks: RLIMIT_CPU and the end decide
+        return 0.0
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return all that a process started, and what that started."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        parent = waiting.pop()
+        try:
+            with open(f"/proc/{parent}/task/{parent}/children") as children:
+                waiting += map(int, children.read().split())
+        except OSError:
+            continue
+        found.append(parent)
+    return found[1:]
+
+
+@contextlib.contextmanager
+def _pidfd(pid: int) -> Iterator[int | None]:
+    try:
+        pidfd = os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not Linux, or a kernel or container without it
+        yield None
+        return
+    try:
+        yield pidfd
+    finally:
+        os.close(pidfd)
