@@ -184,7 +184,8 @@ def _failed_test(failure: Failure) -> list[str]:
         lines.append(f"E     right: {_cut(failure.right, VALUE_CHARACTERS)}")
     if failure.exception and failure.exception != "AssertionError":
         lines.append(f"E   {_cut(failure.exception, VALUE_CHARACTERS)}")
-    lines += [f"E     program line {line}, in {_cut(name)}" for line, name in failure.frames]
+    if len(failure.frames) > 1:  # a single one is marked in the program already
+        lines += [f"E     program line {line}, in {_cut(name)}" for line, name in failure.frames]
     return lines
 
 

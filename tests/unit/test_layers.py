@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"plugin"},
     {"options", "option_table"},
-    {"session", "run", "planck", "controller", "prompter", "cli"},
+    {"session", "run", "planck", "controller", "prompter", "turns", "cli"},
     {"report", "gate"},
     {"verify"},
     {"tasks", "sandbox", "engine", "store"},

@@ -3,17 +3,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_anchorgate import verify as verify_module
 from pytest_anchorgate.errors import AnchorgateError
 from pytest_anchorgate.sandbox.limits import DEFAULT_CPU_S
-from pytest_anchorgate.sandbox.outcome import Failure, Outcome, OutcomeKind
+from pytest_anchorgate.sandbox.outcome import Failure, Kind, Outcome
+from pytest_anchorgate.sandbox.run import Sandbox
 from pytest_anchorgate.tasks.extract import EXTRACTOR_VERSION
 from pytest_anchorgate.tasks.prompt import PromptStyle, render_prompt
 from pytest_anchorgate.tasks.samples import read_samples
@@ -32,12 +34,42 @@ DOUBLE = Task(
 )
 
 
+OPEN = []  # one sandbox per thread that judges
+OWN = threading.local()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sandboxes():
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
+def own_sandbox():
+    if getattr(OWN, "sandbox", None) not in OPEN:
+        OWN.sandbox = Sandbox()
+        OPEN.append(OWN.sandbox)
+    return OWN.sandbox
+
+
 def prompt_of(task):
     return render_prompt(task, PromptStyle.COMPLETION)
 
 
 def judged(completion, task=DOUBLE, **given):
+    given.setdefault("sandbox", own_sandbox())
     return verify(task, completion, prompt=prompt_of(task), **given)
+
+
+class Stub:
+    """A sandbox that notes what it is given and says what it is told."""
+
+    def __init__(self, outcome):
+        self.outcome, self.given = outcome, []
+
+    def run(self, program, tests, **given):
+        self.given.append(given)
+        return self.outcome
 
 
 def test_a_right_completion_passes():
@@ -60,19 +92,17 @@ def test_a_whole_program_is_run_as_it_is():
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
-        (OutcomeKind.PASSED, Status.PASSED),
-        (OutcomeKind.FAILED, Status.FAILED),
-        (OutcomeKind.TIMEOUT, Status.TIMEOUT),
-        (OutcomeKind.MEMORY, Status.FAILED),
-        (OutcomeKind.CRASHED, Status.FAILED),
-        (OutcomeKind.ERROR, Status.ERROR),
+        (Kind.PASSED, Status.PASSED),
+        (Kind.CPU, Status.TIMEOUT),
+        (Kind.WALL, Status.TIMEOUT),
+        (Kind.ERROR, Status.ERROR),
+        *((kind, Status.FAILED) for kind in sorted({*Kind} - {"passed", "cpu", "wall", "error"})),
     ],
 )
-def test_what_an_outcome_means(kind, status, monkeypatch):
+def test_what_an_outcome_means(kind, status):
     outcome = Outcome(kind=kind, reason="because", stdout_tail="x", wall_s=1.23456)
-    monkeypatch.setattr(verify_module, "run_program", lambda *_, **__: outcome)
-    verdict = judged("x", whole=True)
-    assert (verdict.status, verdict.reason) == (status, "because")
+    verdict = judged("x", whole=True, sandbox=Stub(outcome))
+    assert (verdict.status, verdict.kind, verdict.reason) == (status, kind, "because")
     assert (verdict.stdout_tail, verdict.seconds) == ("x", 1.2346)
 
 
@@ -81,17 +111,39 @@ def test_what_an_outcome_means(kind, status, monkeypatch):
     [(None, {}, DEFAULT_CPU_S), (None, {"timeout_s": 9}, 9), (0.5, {"timeout_s": 9}, 0.5)],
     ids=["the default", "the session's", "a task's own stands"],
 )
-def test_which_limit_holds(own, session, used, monkeypatch):
-    seen = []
-
-    def run_program(*_, limits, **__):
-        seen.append(limits.cpu_s)
-        return Outcome(kind=OutcomeKind.PASSED)
-
-    monkeypatch.setattr(verify_module, "run_program", run_program)
+def test_which_limit_holds(own, session, used):
+    stub = Stub(Outcome(kind=Kind.PASSED))
     task = Task(id="t", suite="s", prompt="", entry_point="", tests=(), timeout_s=own)
-    judged("", task, whole=True, **session)
-    assert seen == [used]
+    judged("", task, whole=True, sandbox=stub, **session)
+    assert [given["limits"].cpu_s for given in stub.given] == [used]
+
+
+POINT = Task(
+    id="own/point",
+    suite="anchor",
+    prompt="",
+    entry_point="f",
+    tests=("assert f(Point(1, 2)).x == 2",),
+    together=True,
+)
+POINTS = """
+from dataclasses import dataclass
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+def f(point):
+    return Point(point.y, point.x)
+"""
+
+
+def test_tests_that_need_the_programs_classes_run_beside_it():
+    verdict = judged(POINTS, POINT, whole=True)
+    assert (verdict.passed, verdict.together) == (True, True)
+    apart = judged(POINTS, replace(POINT, together=False), whole=True)
+    assert apart.reason == "returned what is not plain data: Point"
 
 
 def test_the_verifier_version_holds_the_extractors():
@@ -109,6 +161,7 @@ failures = st.builds(
     right=st.text(),
     exception=st.text(),
     program_line=st.none() | st.integers(1, 200),
+    frames=st.lists(st.tuples(st.integers(1, 200), st.text()), max_size=3).map(tuple),
 )
 verdicts = st.builds(
     Verdict,
@@ -123,6 +176,9 @@ verdicts = st.builds(
     failure=st.none() | failures,
     stdout_tail=st.text(),
     seconds=st.floats(0, 100),
+    kind=st.none() | st.sampled_from(Kind),
+    together=st.booleans(),
+    first_reason=st.text(),
 )
 
 
@@ -179,6 +235,13 @@ printed, at the end:
 
 program extracted by: continuation
 task defined in: own.jsonl:3""".replace('\\"', '"')
+
+
+def test_a_traceback_shows_the_programs_own_lines():
+    verdict = judged("    return half(x)\n\ndef half(x):\n    return x / 0\n")
+    assert verdict.failure.frames == ((3, "double"), (6, "half"))
+    shown = render_failure(verdict, DOUBLE)
+    assert "E     program line 3, in double\nE     program line 6, in half\n" in shown
 
 
 def test_an_exception_marks_the_line_of_the_program():
@@ -285,5 +348,7 @@ def test_mbpp_verdicts_differ_from_evalplus_where_documented():
 
 @needs_data
 def test_the_recorded_exceptions_are_found_by_their_tasks():
-    own = {task.id: task.timeout_s for task in load("mbpp", MBPP) if task.timeout_s}
-    assert own == {"MBPP/123": 20.0}
+    tasks = load("mbpp", MBPP)
+    assert {t.id: t.timeout_s for t in tasks if t.timeout_s} == {"MBPP/123": 20.0}
+    assert {t.id for t in tasks if t.together} == {"MBPP/367", "MBPP/601", "MBPP/927"}
+    assert not any(task.together for task in load("humaneval", HUMANEVAL))

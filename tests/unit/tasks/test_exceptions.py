@@ -21,5 +21,12 @@ def test_a_task_on_record_gets_its_limit(monkeypatch):
 def test_the_packages_own_record_is_read():
     for digest, exception in exceptions.load_exceptions().items():
         assert len(digest) == 64
-        assert exception.timeout_s > 0
+        assert exception.together or exception.timeout_s > 0
         assert exception.why
+
+
+def test_a_task_on_record_is_judged_beside_its_program(monkeypatch):
+    record = {TASK.digest: TaskException(together=True, why="needs its classes")}
+    monkeypatch.setattr(exceptions, "load_exceptions", lambda: record)
+    other = dataclasses.replace(TASK, prompt="def g():\n")
+    assert [task.together for task in with_exceptions([TASK, other])] == [True, False]
