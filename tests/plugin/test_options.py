@@ -17,7 +17,7 @@ FLAGS = [
     "--pack", "--surgery", "--gate-anchors", "--gate-mbpp", "--gate-humaneval",
     "--gate-completions", "--gate-prompt", "--gate-max-new-tokens", "--gate-timeout",
     "--gate-device", "--gate-dtype", "--gate-batch-tokens", "--gate-store", "--gate-engine",
-    "--gate-json", "--gate-whole",
+    "--gate-json", "--gate-sandbox", "--gate-whole",
 ]  # fmt: skip
 
 
@@ -45,6 +45,7 @@ def test_help_lists_every_option_and_ini_value(project: GateProject) -> None:
         (("--pack", "tiny", "--gate-max-new-tokens", "0"), "--gate-max-new-tokens=0: is not*"),
         (("--pack", "tiny", "--gate-timeout", "soon"), "--gate-timeout=soon: is not a number*"),
         (("--pack", "tiny", "--gate-timeout", "-1"), "--gate-timeout=-1: is not a positive*"),
+        (("--pack", "tiny", "--gate-sandbox", "moat"), "--gate-sandbox=moat: is not auto,*"),
         (("--pack", "tiny", "--gate-device", "abacus"), "--gate-device=abacus: no such device*"),
         (("--pack", "tiny", "--gate-dtype", "int3"), "--gate-dtype=int3: no such dtype.*"),
         (("--pack", "tiny", "--gate-batch-tokens", "x"), "--gate-batch-tokens=x: is not*"),
