@@ -90,7 +90,7 @@ class Landlock:
 
     def settle(self) -> None:
         """Make sure that whatever a program leaves behind becomes this process's child."""
-        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1, about="subreaper")
+        linux.adopt_orphans()
 
     def begin(self) -> None:
         """Make an empty working directory."""
@@ -132,7 +132,7 @@ class Rlimits:
     def settle(self) -> None:
         """Make sure that what a program leaves behind is found, where the system can."""
         if sys.platform == "linux":
-            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1, about="subreaper")
+            linux.adopt_orphans()
 
     def begin(self) -> None:
         """Make an empty working directory."""

@@ -47,6 +47,11 @@ def prctl(option: int, *arguments: object, about: str) -> None:
     _checked(_libc.prctl(option, *longs), about)
 
 
+def adopt_orphans() -> None:
+    """Become the parent of whatever this process's descendants leave behind."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1, about="subreaper")
+
+
 def die_with_parent() -> None:
     """Be killed when the process that forked this one ends."""
     prctl(PR_SET_PDEATHSIG, 9, about="pdeathsig")

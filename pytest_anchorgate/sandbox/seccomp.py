@@ -41,17 +41,23 @@ EVERYWHERE = {  # the same numbers on every architecture, since Linux 5
     "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
     "fspick": 433, "pidfd_getfd": 438, "mount_setattr": 442,
 }  # fmt: skip
-# These fail with an error that programs expect: what they make would outlive the program.
+# These fail with an error that programs expect: what they do would outlive the program, or change
+# another process of the same user.
 REFUSED = {
     "x86_64": {
         "shmget": 29, "semget": 64, "msgget": 68, "mq_open": 240,
         "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190,
+        "setpriority": 141, "sched_setparam": 142, "sched_setscheduler": 144,
+        "sched_setaffinity": 203, "ioprio_set": 251, "sched_setattr": 314,
     },
     "aarch64": {
         "shmget": 194, "semget": 190, "msgget": 186, "mq_open": 180,
         "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7,
+        "setpriority": 140, "sched_setparam": 118, "sched_setscheduler": 119,
+        "sched_setaffinity": 122, "ioprio_set": 30, "sched_setattr": 274,
     },
 }  # fmt: skip
+PRLIMIT = {"x86_64": 302, "aarch64": 261}  # whose first argument is whom to limit
 IO_URING = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427}
 CLONE3 = 435
 CLONE = {"x86_64": 56, "aarch64": 220}
@@ -121,6 +127,7 @@ def build_filter(*, sockets: bool, signal_only: int | None = None) -> bytes:
         *_answer(REFUSED[machine], refused),
         *_answer({"clone3": CLONE3} | IO_URING, _ERROR | errno.ENOSYS),
         *_on_first_argument(CLONE[machine], _ANY_BIT, _NEW_NAMESPACES, _KILL, _ALLOW),
+        *_on_first_argument(PRLIMIT[machine], _EQUAL, 0, _ALLOW, refused),
     ]
     if not sockets:
         steps += _answer({"socket": SOCKET[machine]}, refused)

@@ -39,6 +39,7 @@ POLL_S = 0.002
 def main(config: dict[str, Any], fds: list[int]) -> NoReturn:
     """Build the walls, start both servers, and wait until they end."""
     judges, candidates = (socket.socket(fileno=fd) for fd in fds)
+    _prepare_interpreter()
     if config["numpy_path"]:
         sys.meta_path.append(NumpyFinder(config["numpy_path"]))
     for name in COMMON:
@@ -49,13 +50,15 @@ def main(config: dict[str, Any], fds: list[int]) -> NoReturn:
     except (OSError, KeyError) as error:
         orders.send_answer(candidates, {"refused": f"{type(error).__name__}: {error}"})
         os._exit(1)
+    servers = []
     for own, other in ((judges, candidates), (candidates, judges)):
-        if os.fork() == 0:
+        servers.append(os.fork())
+        if servers[-1] == 0:
             other.close()
             _serve_inside(tier, own, is_judge=own is judges)
     judges.close()
     candidates.close()
-    os.wait()  # when one server ends, the other has nothing left to do: it dies with us
+    _wait_for_all(servers)
     os._exit(0)
 
 
@@ -74,6 +77,27 @@ class NumpyFinder:
         return importlib.util.spec_from_file_location(
             name, f"{self.path}/__init__.py", submodule_search_locations=[self.path]
         )
+
+
+def _prepare_interpreter() -> None:
+    """Have an empty input, be the first that the kernel kills when memory is short."""
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+
+
+def _wait_for_all(servers: list[int]) -> None:
+    """Wait until a server ends, end the other, and collect all that they leave."""
+    if sys.platform == "linux":
+        linux.adopt_orphans()
+    ended, _ = os.wait()
+    for server in {*servers} - {ended}:
+        os.kill(server, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 def _ask_for_mapping(control: socket.socket) -> None:
@@ -112,7 +136,6 @@ class Server:
 
     def serve(self) -> NoReturn:
         """Serve orders until nobody is there to give any."""
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         if not self.is_judge:
             candidate.prepare_interpreter()
         gc.collect()
@@ -160,7 +183,7 @@ class Server:
             if "stop" not in order:  # else: its process had ended by itself in the meantime
                 break
         try:
-            self._prepare(order, fds[-1])
+            self._prepare(order, fds, notes)
         except BaseException as error:
             os.write(notes, json.dumps({"fault": f"{type(error).__name__}: {error}"}).encode())
             os._exit(1)
@@ -172,15 +195,20 @@ class Server:
         finally:
             os._exit(0)
 
-    def _prepare(self, order: dict[str, Any], output: int) -> None:
-        os.close(self.control.detach())
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.close(output)
+    def _prepare(self, order: dict[str, Any], fds: list[int], notes: int) -> None:
+        """Keep no descriptor that the order did not bring, limit ourselves, give up privileges."""
+        self.control.detach()
+        os.dup2(fds[-1], 1)
+        os.dup2(fds[-1], 2)
         if not self.tier.namespaced:
             os.setsid()
         isolation.limit(order)
         self.tier.confine()
+        last = 2
+        for fd in sorted((*fds, notes)):
+            os.closerange(last + 1, fd)
+            last = fd
+        os.closerange(last + 1, isolation.OPEN_FILES)
 
     def _watch(self, pid: int, cpu_s: float) -> str:
         """Return why a process need not be watched further; it may still be running."""
