@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.shared import shared_data
+
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+
+
+def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_a_few_programs_are_measured_without_peers(tmp_path):
+    shared_data()
+    done = run("verification.py", "--quick", "--no-peers", "--out", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("as required") == 3
+    assert "HumanEval canonical         6/6  as required" in done.stdout
+    for head in ("programs per second", "workers", "median of 20", "one check, fully isolated"):
+        assert head in done.stdout
+    measured = json.loads((tmp_path / "verification.json").read_text("utf-8"))
+    assert measured["checkers"] == ["anchorgate"]
+    assert set(measured["growth"]) == {"1", "2", "4"}
+    assert measured["overhead"]["over_bare_fork"] > 1
+    assert len(measured["speed"]) == 4
+    ElementTree.parse(tmp_path / "verification.svg")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_short_session_leaves_nothing_behind():
+    shared_data()
+    done = run("soak.py", "--checks", 60, "--quick")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "checks: 60, of which hostile: 6" in done.stdout
+    assert "Pss of the zygote and its servers" in done.stdout
+    assert "verdicts idle and busy: 12 programs" in done.stdout
+    assert done.stdout.endswith("nothing differs\n")
+
+
+@pytest.mark.parametrize("script", ["verification.py", "soak.py"])
+def test_without_the_data_it_says_which_file_is_missing(tmp_path, script):
+    done = run(script, "--data", tmp_path, "--quick")
+    assert done.returncode == 2
+    missing = f"{tmp_path / 'humaneval/HumanEval.jsonl.gz'}: no such file."
+    assert done.stderr == f"{missing} Give the public data with --data.\n"
+
+
+@pytest.mark.parametrize("passed", [{"a"}, {"a", "b", "c"}])
+def test_other_verdicts_than_required_are_wrong(monkeypatch, passed):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import checkers
+    import programs
+    import verification
+
+    required = programs.ProgramSet(name="set", programs=(), expected=frozenset("ab"))
+    right = checkers.Run(seconds=1.0, passed=frozenset("ab"))
+    other = checkers.Run(seconds=1.0, passed=frozenset(passed))
+    assert verification._summed_up(required, [right, right])["as_required"] is True
+    assert verification._summed_up(required, [other, other])["as_required"] is False
+    assert verification._summed_up(required, [right, other])["as_required"] is False
