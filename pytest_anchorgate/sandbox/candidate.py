@@ -40,8 +40,8 @@ def prepare_interpreter() -> None:
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]  # -S left them out
 
 
-def warm_up() -> None:
-    """Do once what a check will do: memory shared with the server is copied now, not then."""
+def rehearse() -> None:
+    """Do once what a check will do, with nothing at stake."""
     namespace: dict[str, Any] = {"__builtins__": builtins}
     executed("raised", _compiled("def f(x, y=0):\n    return [v for v in (x, y)]"), namespace)
     name, args, kwargs, table = decode_call(encode_call("f", [1, "a", [1.5]], {})[0].encode())

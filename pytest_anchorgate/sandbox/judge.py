@@ -44,8 +44,8 @@ def main(order: dict[str, Any], fds: list[int]) -> None:
     os.write(report, json.dumps(said).encode() + b"\n")
 
 
-def warm_up() -> None:
-    """Do once what a check will do: memory shared with the server is copied now, not then."""
+def rehearse() -> None:
+    """Do once what a check will do, with nothing at stake."""
     _, table = encode_call("f", [1, "a", [1.5]], {})
     decode_reply(encode_reply([1], table, [(), (), ()]).encode(), table)
     json.loads(json.dumps({"kind": "passed"}))
