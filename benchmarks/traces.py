@@ -5,6 +5,7 @@ Linux only: everything is read from /proc.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -68,17 +69,20 @@ class Traces:
         return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def children(pid: int) -> list[int]:
+    """Return the ids of the processes that a process started; the session's own is the zygote."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in task.read_text().split()]
+    return found
+
+
 def descendants() -> list[int]:
     """Return the ids of all processes that come from this one."""
-    found, waiting = [], [os.getpid()]
-    while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            try:
-                children = [int(pid) for pid in task.read_text().split()]
-            except OSError:
-                continue
-            found += children
-            waiting += children
+    found = children(os.getpid())
+    for pid in found:  # grows meanwhile
+        found += children(pid)
     return found
 
 
