@@ -1,0 +1,11 @@
+# /// check
+# verdict = ["assertion", "exception"]
+# tests = ["assert f($datagram)"]
+# ///
+import socket
+
+
+def f(path):
+    own, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    own.connect(path)
+    return bool(own.send(b"x"))

@@ -1,0 +1,9 @@
+# /// check
+# verdict = ["assertion", "exception"]
+# tests = ["assert 'secret' in f($root)"]
+# ///
+import os
+
+
+def f(path):
+    return os.listdir(path)

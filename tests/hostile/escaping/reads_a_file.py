@@ -1,0 +1,6 @@
+# /// check
+# verdict = ["assertion", "exception"]
+# tests = ["assert f($secret_path) == $secret"]
+# ///
+def f(path):
+    return open(path).read()

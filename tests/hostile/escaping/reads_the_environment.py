@@ -1,0 +1,9 @@
+# /// check
+# verdict = ["assertion", "exception"]
+# tests = ["assert f() == $secret"]
+# ///
+import os
+
+
+def f():
+    return os.environ["ANCHORGATE_SECRET"]

@@ -1,0 +1,6 @@
+# /// check
+# verdict = ["cpu"]
+# limits = {cpu_s = 0.3}
+# ///
+while True:
+    pass

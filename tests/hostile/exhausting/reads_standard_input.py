@@ -1,0 +1,6 @@
+# /// check
+# verdict = ["exception"]
+# reason = "EOFError"
+# ///
+def f(x):
+    return input()

@@ -1,0 +1,6 @@
+# /// check
+# verdict = ["exception"]
+# reason = "RecursionError"
+# ///
+def f(x):
+    return f(x)

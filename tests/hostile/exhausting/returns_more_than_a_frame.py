@@ -1,0 +1,6 @@
+# /// check
+# verdict = ["protocol", "memory"]
+# limits = {cpu_s = 3.0}
+# ///
+def f(x):
+    return "x" * (65 << 20)

@@ -1,0 +1,9 @@
+# /// check
+# verdict = ["signal"]
+# reason = "SIGSEGV"
+# ///
+import ctypes
+
+
+def f(x):
+    return ctypes.string_at(0)

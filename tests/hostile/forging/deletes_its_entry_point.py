@@ -1,0 +1,7 @@
+# /// check
+# verdict = ["exception"]
+# reason = "NameError"
+# ///
+def f(x):
+    del globals()["f"]
+    return 4

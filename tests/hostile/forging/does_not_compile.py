@@ -1,0 +1,5 @@
+# /// check
+# verdict = ["syntax"]
+# ///
+def f(x):
+    return x *

@@ -1,0 +1,7 @@
+# /// check
+# verdict = ["exit"]
+# together = true
+# ///
+import sys
+
+sys.exit(0)

@@ -1,0 +1,9 @@
+# /// check
+# verdict = ["signal"]
+# reason = "SIGABRT"
+# ///
+import os
+
+
+def f(x):
+    os.abort()

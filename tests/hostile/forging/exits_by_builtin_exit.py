@@ -1,0 +1,5 @@
+# /// check
+# verdict = ["exit"]
+# ///
+def f(x):
+    exit()

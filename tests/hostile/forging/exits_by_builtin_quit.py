@@ -1,0 +1,4 @@
+# /// check
+# verdict = ["exit"]
+# ///
+quit(0)

@@ -1,0 +1,7 @@
+# /// check
+# verdict = ["exit"]
+# reason = "SystemExit: 0"
+# ///
+import sys
+
+sys.exit(0)

@@ -1,0 +1,9 @@
+# /// check
+# verdict = ["exit"]
+# reason = "SystemExit"
+# ///
+import sys
+
+
+def f(x):
+    sys.exit(0)

@@ -1,0 +1,16 @@
+# /// check
+# verdict = ["protocol"]
+# ///
+import os
+import stat
+
+
+def f(x):
+    body = b"result 1\n\xff\xfe{not json"
+    for fd in range(3, 64):
+        try:
+            if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                os.write(fd, len(body).to_bytes(4, "little") + body)
+        except OSError:
+            pass
+    return 4

@@ -1,0 +1,4 @@
+# /// check
+# verdict = ["exception", "not-plain"]
+# ///
+f = 4

@@ -1,0 +1,5 @@
+# /// check
+# verdict = ["missing"]
+# ///
+def g(x):
+    return x * x

@@ -1,0 +1,13 @@
+# /// check
+# verdict = ["protocol"]
+# ///
+import os
+import stat
+
+body = b'broken\n{"kind": ["passed"]}'
+for fd in range(3, 64):
+    try:
+        if stat.S_ISSOCK(os.fstat(fd).st_mode):
+            os.write(fd, len(body).to_bytes(4, "little") + body)
+    except OSError:
+        pass

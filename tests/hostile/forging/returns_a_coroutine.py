@@ -1,0 +1,5 @@
+# /// check
+# verdict = ["not-plain"]
+# ///
+async def f(x):
+    return x * x

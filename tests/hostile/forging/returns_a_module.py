@@ -1,0 +1,8 @@
+# /// check
+# verdict = ["not-plain"]
+# ///
+import math
+
+
+def f(x):
+    return math

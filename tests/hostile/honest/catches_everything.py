@@ -1,0 +1,8 @@
+# /// check
+# verdict = ["passed"]
+# ///
+def f(x):
+    try:
+        raise SystemExit
+    except:  # noqa: E722
+        return x * x

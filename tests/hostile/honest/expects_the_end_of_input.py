@@ -1,0 +1,8 @@
+# /// check
+# verdict = ["passed"]
+# ///
+def f(x):
+    try:
+        input()
+    except EOFError:
+        return x * x

