@@ -1,5 +1,5 @@
 # /// check
-# verdict = ["exit", "protocol"]
+# verdict = ["exit", "protocol", "assertion"]
 # ///
 import os
 
