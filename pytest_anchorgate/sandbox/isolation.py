@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import sys
 
 from pytest_anchorgate.sandbox import landlock, linux, root, seccomp
@@ -195,20 +194,27 @@ def _remove(directory: str) -> None:
 
 
 def _empty(directory: str) -> None:
-    """Delete all that is in a directory, whatever its permissions; raises OSError if it cannot."""
+    """Delete all that is in a directory, whatever its permissions and however deep.
+
+    Directories are emptied by moving theirs up: no path grows long and nothing recurses.
+    """
     if os.stat(directory).st_uid == os.getuid():
         os.chmod(directory, 0o1777)
-    for entry in os.scandir(directory):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, onerror=_made_removable)
+    while entries := list(os.scandir(directory)):
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _lift(entry.path, directory)
+            else:
+                os.unlink(entry.path)
+
+
+def _lift(path: str, target: str) -> None:
+    """Delete a directory, having moved the directories in it into ``target``."""
+    os.chmod(path, 0o700)
+    for child in list(os.scandir(path)):
+        if child.is_dir(follow_symlinks=False):
+            os.chmod(child.path, 0o700)  # a directory that moves is written to
+            os.rename(child.path, f"{target}/{os.urandom(8).hex()}")
         else:
-            os.unlink(entry.path)
-
-
-def _made_removable(function: Callable[..., Any], path: str, error: object) -> None:
-    os.chmod(os.path.dirname(path), 0o700)
-    if os.path.isdir(path) and not os.path.islink(path):
-        os.chmod(path, 0o700)
-        shutil.rmtree(path)
-    else:
-        function(path)
+            os.unlink(child.path)
+    os.rmdir(path)

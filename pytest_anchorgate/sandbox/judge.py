@@ -7,6 +7,7 @@ tests expect, and nothing it sends is executed here.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import importlib
 import json
 import marshal
@@ -32,7 +33,8 @@ MODULES = frozenset({
     "heapq", "itertools", "json", "math", "numbers", "numpy", "operator", "random", "re",
     "statistics", "string", "sys", "typing",
 })  # fmt: skip
-_FROM_CANDIDATE = {"passed", "assertion", "raised", "exit", "memory", "syntax"}
+_FAILURES = ("raised", "exit", "memory", "syntax")  # what a program may say of itself
+_VERDICTS = (*_FAILURES, "passed", "assertion")  # and, with the nonce, of its tests
 _TEXTS = ("where", "left", "operator", "right", "exception")
 _NUMBERS = ("test", "line", "span", "program_line")
 
@@ -110,17 +112,18 @@ class Judge:
         head, content = self._receive()
         if head != f"verdict {nonce}":
             self._stop("protocol", f"it answered with {head!r}")
-        return self._from_candidate(content)
+        return self._told(content, _VERDICTS)
 
     def _ready(self) -> dict[str, Any] | None:
         """Wait for the program to have run; return what it has of the names, as what.
 
         None when the entry point is not among them.
         """
-        self._send("names", json.dumps(self.job["asked"]).encode())
+        with contextlib.suppress(Closed):  # it may be gone, and have said why
+            self.channel.send("names", json.dumps(self.job["asked"]).encode())
         head, content = self._receive()
         if head == "broken":
-            self.stopped = self._from_candidate(content)
+            self.stopped = self._told(content, _FAILURES)
             raise _Stop
         found = self._parsed(content) if head == "ready" else None
         if not isinstance(found, dict):
@@ -133,7 +136,7 @@ class Judge:
             case ["call"]:
                 return self._proxy(name)
             case ["value", str(text)]:
-                return self._decoded(text.encode(), [])
+                return self._decoded(text.encode(errors="replace"), [])
             case ["module", str(module)] if module in MODULES:
                 return _imported(module)
             case ["odd", str(type_name)]:
@@ -166,7 +169,7 @@ class Judge:
     def _raise(self, content: bytes, table: list[Any]) -> NoReturn:
         """Raise what the program raised."""
         details, _, reply = content.partition(b"\n")
-        said = self._from_candidate(details)
+        said = self._told(details, _FAILURES)
         args = self._decoded(reply, table)
         try:
             error = made_exception(str(args[0]), list(args[1:]))
@@ -175,10 +178,10 @@ class Judge:
         self.remote = (error, {key: said[key] for key in said if key != "kind"})
         raise error
 
-    def _from_candidate(self, content: bytes) -> dict[str, Any]:
-        """Return a report that the candidate made, with nothing in it that is not ours."""
+    def _told(self, content: bytes, kinds: tuple[str, ...]) -> dict[str, Any]:
+        """Return a report that the candidate made, of one of ``kinds``, with our keys alone."""
         said = self._parsed(content)
-        if not isinstance(said, dict) or said.get("kind") not in _FROM_CANDIDATE:
+        if not isinstance(said, dict) or said.get("kind") not in kinds:
             self._stop("protocol", "its report is none")
         kept: dict[str, Any] = {"kind": said["kind"]}
         kept |= {key: shorten(said[key]) for key in _TEXTS if isinstance(said.get(key), str)}

@@ -138,6 +138,7 @@ class Server:
 
     def serve(self) -> NoReturn:
         """Serve orders until nobody is there to give any."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a handler would let its namespace kill it
         if not self.is_judge:
             candidate.prepare_interpreter()
         gc.collect()
@@ -176,6 +177,7 @@ class Server:
     def _become(self, notes: int) -> NoReturn:
         """Wait for an order and be its judge or its candidate."""
         side = judge if self.is_judge else candidate
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         _rehearse(side)
         while True:
             received = orders.receive_order(self.control)
