@@ -746,7 +746,7 @@ MALFORMED = {
     "an odd number of keys": (b'[["d",1],[]]', "ValueError: zip"),
     "no exception": (b'[["it",["eval","x"]],[]]', "ValueError: 'eval' is no built-in exception"),
     "a fraction of nothing": (b'[["F",1,0],[]]', "ZeroDivisionError"),
-    "deep nesting": (b'[["l",' * 3000 + b"]]" * 3000, "nested too deeply"),
+    "deep nesting": (b'[["l",' * 3000 + b"]]" * 3000, "RecursionError: "),
 }
 
 
