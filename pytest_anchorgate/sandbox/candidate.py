@@ -10,10 +10,9 @@ import builtins
 import contextlib
 import json
 import marshal
-import resource
 import sys
 
-from pytest_anchorgate.sandbox.channel import Channel, Closed
+from pytest_anchorgate.sandbox.channel import MOST_BYTES, Channel, Closed
 from pytest_anchorgate.sandbox.codec.decode import decode_call
 from pytest_anchorgate.sandbox.codec.encode import (
     NotPlain,
@@ -21,15 +20,25 @@ from pytest_anchorgate.sandbox.codec.encode import (
     encode_call,
     encode_reply,
     snapshot,
+    take,
 )
-from pytest_anchorgate.sandbox.trial import PROGRAM, Broken, Trial, executed, report
+from pytest_anchorgate.sandbox.trial import (
+    PROGRAM,
+    Broken,
+    Trial,
+    executed,
+    lift_memory_limit,
+    report,
+)
 
 TYPE_CHECKING = False  # as from typing, unimported
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import CodeType, ModuleType
     from typing import Any
 
 MODULE = "__program__"
+FRAME_HEAD = 64  # bytes that a frame's first line needs at most
 
 
 def prepare_interpreter() -> None:
@@ -68,6 +77,7 @@ class Candidate:
     def __init__(self, channel: Channel, module: ModuleType) -> None:
         self.channel = channel
         self.namespace = module.__dict__
+        self.iterators: list[Iterator[Any]] = []
 
     def run(self, program: str) -> None:
         """Run to the end of the conversation; raises Closed there."""
@@ -84,8 +94,9 @@ class Candidate:
             if verb == "tests":
                 self.channel.send(f"verdict {number}", self._verdict(content))
             else:
-                head, answer = self._answer(number, content)
-                self.channel.send(head, answer.encode())
+                answer = self._more if verb == "next" else self._answer
+                head, told = answer(number, content)
+                self.channel.send(head, told.encode())
 
     def _kind(self, name: str) -> list[str]:
         """Return what a name of the program stands for."""
@@ -108,11 +119,20 @@ class Candidate:
         except BaseException as error:
             return f"raised {number}", self._raised(error, table, before)
         try:
-            return f"result {number}", encode_reply(result, table, before)
+            return f"result {number}", _fitting(encode_reply(result, table, before, self.iterators))
         except MemoryError as error:
             return f"raised {number}", self._raised(error, table, before)
         except Exception as error:
             return f"odd {number}", json.dumps(_odd(result, error))
+
+    def _more(self, number: str, content: bytes) -> tuple[str, str]:
+        """Take more items from an iterator that a call returned."""
+        place, most = json.loads(content)
+        taken = take(self.iterators[place], most)
+        try:
+            return f"result {number}", encode_reply(list(taken), [], [], self.iterators)
+        except Exception as error:
+            return f"odd {number}", json.dumps(_odd(self.iterators[place], error))
 
     def _called(self, name: str) -> Any:
         if name not in self.namespace:  # any more
@@ -138,7 +158,7 @@ class Candidate:
 
     def _report(self, broken: Broken, trial: Trial | None = None) -> str:
         if isinstance(broken.error, MemoryError):
-            _lift_memory_limit()
+            lift_memory_limit()
         told = json.dumps(report(broken, trial))
         broken.error.__traceback__ = None
         return told
@@ -152,6 +172,12 @@ def _compiled(program: str) -> CodeType:
     return code
 
 
+def _fitting(text: str) -> str:
+    if len(text) > MOST_BYTES - FRAME_HEAD:
+        raise NotPlain(f"data of {len(text)} bytes")
+    return text
+
+
 def _odd(value: object, error: Exception) -> str:
     return str(error.args[0]) if isinstance(error, NotPlain) else type(value).__name__
 
@@ -161,8 +187,3 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception:
         return ""
-
-
-def _lift_memory_limit() -> None:
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))

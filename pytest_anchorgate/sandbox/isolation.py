@@ -11,6 +11,7 @@ import resource
 import sys
 
 from pytest_anchorgate.sandbox import landlock, linux, root, seccomp
+from pytest_anchorgate.sandbox.emptying import empty
 
 TYPE_CHECKING = False  # as from typing, unimported
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Namespaces:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
-        self.filter = seccomp.build_filter(sockets=True)
+        self.filter = seccomp.build_filter(hidden=True)
         self._untouched = _state("/tmp")
 
     def build(self, ask_for_mapping: Callable[[], None]) -> None:
@@ -64,7 +65,7 @@ class Namespaces:
     def end(self) -> None:
         """Empty the working directory if anything was done to it."""
         if _state(self.directory) != self._untouched:
-            _empty(self.directory)
+            empty(self.directory)
             self._untouched = _state(self.directory)
 
     def confine(self) -> None:
@@ -80,9 +81,10 @@ class Landlock:
         self.directory = f"{config['directory']}/work"
         self.scoped = landlock.abi() >= landlock.ABI_WITH_SCOPES
         self.as_root = os.getuid() == 0
-        readable = [*root.SYSTEM, *root.SYSTEM_FILES, *config["readable"]]
+        shown = [*root.SYSTEM, *root.SYSTEM_FILES, *config["readable"]]
+        readable = [part for path in shown for part in landlock.without(path, config["hidden"])]
         self.rules = landlock.make_ruleset(readable, [config["directory"]], list(root.DEVICES))
-        self.filter = seccomp.build_filter(sockets=False)
+        self.filter = seccomp.build_filter(hidden=False)
 
     def build(self, ask_for_mapping: Callable[[], None]) -> None:
         """Need nothing: `settle` and `confine` do all."""
@@ -114,7 +116,7 @@ class Landlock:
         if self.scoped:
             seccomp.install(self.filter)
         else:
-            seccomp.install(seccomp.build_filter(sockets=False, signal_only=os.getpid()))
+            seccomp.install(seccomp.build_filter(hidden=False, signal_only=os.getpid()))
 
 
 class Rlimits:
@@ -142,7 +144,9 @@ class Rlimits:
         _remove(self.directory)
 
     def confine(self) -> None:
-        """Need nothing: this tier takes nothing away."""
+        """Take nothing away."""
+        if sys.platform == "linux":
+            linux.die_with_parent()
 
 
 Tier = Namespaces | Landlock | Rlimits
@@ -189,32 +193,5 @@ def _make(directory: str) -> None:
 
 def _remove(directory: str) -> None:
     os.chdir("/")
-    _empty(directory)
+    empty(directory)
     os.rmdir(directory)
-
-
-def _empty(directory: str) -> None:
-    """Delete all that is in a directory, whatever its permissions and however deep.
-
-    Directories are emptied by moving theirs up: no path grows long and nothing recurses.
-    """
-    if os.stat(directory).st_uid == os.getuid():
-        os.chmod(directory, 0o1777)
-    while entries := list(os.scandir(directory)):
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _lift(entry.path, directory)
-            else:
-                os.unlink(entry.path)
-
-
-def _lift(path: str, target: str) -> None:
-    """Delete a directory, having moved the directories in it into ``target``."""
-    os.chmod(path, 0o700)
-    for child in list(os.scandir(path)):
-        if child.is_dir(follow_symlinks=False):
-            os.chmod(child.path, 0o700)  # a directory that moves is written to
-            os.rename(child.path, f"{target}/{os.urandom(8).hex()}")
-        else:
-            os.unlink(child.path)
-    os.rmdir(path)

@@ -12,11 +12,12 @@ import importlib
 import json
 import marshal
 import os
+import sys
 
 from pytest_anchorgate.sandbox.channel import Channel, Closed, Oversized
-from pytest_anchorgate.sandbox.codec.decode import Malformed, decode_reply, made_exception
+from pytest_anchorgate.sandbox.codec.decode import Malformed, decode_reply, ending, made_exception
 from pytest_anchorgate.sandbox.codec.encode import NotPlain, encode_call, encode_reply
-from pytest_anchorgate.sandbox.trial import MOST_FRAMES, Broken, Trial, executed
+from pytest_anchorgate.sandbox.trial import MOST_FRAMES, Broken, Trial, executed, lift_memory_limit
 from pytest_anchorgate.sandbox.trial import report as broken_report
 from pytest_anchorgate.sandbox.values import render_exception, shorten
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, NoReturn
 
+    from pytest_anchorgate.sandbox.codec.decode import Fetch
+
 MODULE = "__program__"  # what tests and program are called; not "__main__": see docs/verdicts.md
 # Modules that tests may find under a name which the program imported them by.
 MODULES = frozenset({
@@ -33,6 +36,7 @@ MODULES = frozenset({
     "heapq", "itertools", "json", "math", "numbers", "numpy", "operator", "random", "re",
     "statistics", "string", "sys", "typing",
 })  # fmt: skip
+RECURSION_LIMIT = 5000  # reading a deep value must not hang on how deep the test is
 _FAILURES = ("raised", "exit", "memory", "syntax")  # what a program may say of itself
 _VERDICTS = (*_FAILURES, "passed", "assertion")  # and, with the nonce, of its tests
 _TEXTS = ("where", "left", "operator", "right", "exception")
@@ -42,8 +46,11 @@ _NUMBERS = ("test", "line", "span", "program_line")
 def main(order: dict[str, Any], fds: list[int]) -> None:
     """Judge one program and write the report, one line of JSON."""
     channel, report, _ = fds
+    sys.setrecursionlimit(RECURSION_LIMIT)
     said = Judge(Channel(channel), order).report()
+    os.close(channel)  # the candidate need not wait until this process is taken apart
     os.write(report, json.dumps(said).encode() + b"\n")
+    sys.stdout.flush()  # what the tests print
 
 
 def rehearse() -> None:
@@ -82,6 +89,9 @@ class Judge:
                 said |= details
         except _Stop:
             said = {}
+        except MemoryError:  # reading what the candidate says
+            lift_memory_limit()
+            said = {"kind": "memory"}
         return self.stopped or said
 
     def _stop(self, kind: str, detail: str = "") -> NoReturn:
@@ -137,7 +147,9 @@ class Judge:
                 return self._proxy(name)
             case ["value", str(text)]:
                 return self._decoded(text.encode(errors="replace"), [])
-            case ["module", str(module)] if module in MODULES:
+            case ["module", str(module)]:
+                if module not in MODULES:
+                    self._stop("odd", f"the module {module}")
                 return _imported(module)
             case ["odd", str(type_name)]:
                 self._stop("odd", type_name)
@@ -159,12 +171,31 @@ class Judge:
         self._send(f"call {self.calls}", text.encode())
         head, content = self._receive()
         if head == f"result {self.calls}":
-            return self._decoded(content, table)
+            return self._decoded(content, table, self._fetched)
         if head == f"raised {self.calls}":
             self._raise(content, table)
         if head == f"odd {self.calls}":
             self._stop("odd", str(self._parsed(content)))
         self._stop("protocol", f"it answered call {self.calls} with {head!r}")
+
+    def _fetched(self, number: int, size: int) -> tuple[list[Any], BaseException | None]:
+        """Return more items of an iterator that the candidate kept, and what it raised."""
+        self.calls += 1
+        self._send(f"next {self.calls}", json.dumps([number, size]).encode())
+        head, content = self._receive()
+        if head == f"odd {self.calls}":
+            self._stop("odd", str(self._parsed(content)))
+        if head == f"result {self.calls}":
+            match self._decoded(content, [], self._fetched):
+                case [[*items], [*end]] if len(items) <= size and (end or len(items) == size):
+                    return items, self._ending(end) if end else None
+        self._stop("protocol", f"it answered for an iterator with {head!r}")
+
+    def _ending(self, end: list[Any]) -> BaseException:
+        try:
+            return ending(end)
+        except (ValueError, TypeError) as wrong:
+            self._stop("protocol", f"its iterator raised {wrong}")
 
     def _raise(self, content: bytes, table: list[Any]) -> NoReturn:
         """Raise what the program raised."""
@@ -199,9 +230,9 @@ class Judge:
         except (ValueError, RecursionError) as error:
             self._stop("protocol", render_exception(error))
 
-    def _decoded(self, text: bytes, table: list[Any]) -> Any:
+    def _decoded(self, text: bytes, table: list[Any], fetch: Fetch | None = None) -> Any:
         try:
-            return decode_reply(text, table)
+            return decode_reply(text, table, fetch)
         except Malformed as error:
             self._stop("protocol", str(error))
 

@@ -56,6 +56,16 @@ def make_ruleset(readable: list[str], writable: list[str], devices: list[str]) -
     return ruleset
 
 
+def without(path: str, hidden: list[str]) -> list[str]:
+    """Return what a path holds, apart from hidden directories inside of it."""
+    real = os.path.realpath(path)
+    if not any(inner.startswith(f"{real}/") for inner in hidden):
+        return [path]
+    parts = [f"{real}/{name}" for name in os.listdir(real)]
+    shown = [part for part in parts if os.path.realpath(part) not in hidden]
+    return [found for part in shown for found in without(part, hidden)]
+
+
 def _allow(ruleset: int, path: str, rights: int) -> None:
     if not os.path.exists(path):
         return

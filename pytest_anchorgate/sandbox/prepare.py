@@ -129,7 +129,7 @@ def _prompt_definitions(
     is Python.
     """
     tree = _parsed_prompt(prompt)
-    tree.body = [node for node in tree.body if getattr(node, "name", "") != entry_point]
+    tree.body = [node for node in tree.body if getattr(node, "name", None) != entry_point]
     names = _module_names(symtable.symtable(ast.unparse(tree), "", "exec"))
     bound = {name for name, is_bound in names if is_bound}
     if not bound & wanted:

@@ -10,17 +10,18 @@ import functools
 import importlib.util
 import marshal
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anchorgate.errors import SandboxError
 from pytest_anchorgate.sandbox import orders
+from pytest_anchorgate.sandbox.emptying import empty
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -45,8 +46,9 @@ boot()
 """
 PACKAGE = "pytest_anchorgate.sandbox"
 MODULES = (  # each after those that it imports
-    "values", "orders", "channel", "codec.encode", "codec.decode", "trial", "linux", "seccomp",
-    "landlock", "root", "isolation", "judge", "candidate", "zygote",
+    "values", "emptying", "orders", "channel", "codec.encode", "codec.decode", "trial", "linux",
+    "seccomp", "landlock", "root", "isolation", "judge", "candidate",
+    "descendants", "server", "zygote",
 )  # fmt: skip
 START_S = 60.0
 NOBODY = 65534
@@ -149,8 +151,21 @@ class Zygote:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+            _wait_for_group(process.pid)
         self._errors.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            empty(str(self._directory))
+            self._directory.rmdir()
+
+
+def _wait_for_group(group: int) -> None:
+    """Wait a moment for what was killed with its leader: it might still make a file."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except (ProcessLookupError, PermissionError):
+            return
+        time.sleep(0.01)
 
 
 def refusal(tier: str, why: str) -> str:

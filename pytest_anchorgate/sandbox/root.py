@@ -31,7 +31,9 @@ def build_root(readable: list[str], hidden: list[str]) -> None:
     for path in hidden:
         inside = any(path.startswith(f"{above}/") for above in shown)
         if inside and os.path.isdir(new + path):
-            linux.mount("tmpfs", new + path, "tmpfs", PRIVATE, "mode=755,size=4k")
+            linux.mount("tmpfs", new + path, "tmpfs", PRIVATE, "mode=755,size=64k")
+    for path in sorted(readable):  # those that were hidden with what is around them
+        _show(new, path)
     os.makedirs(f"{new}/tmp", exist_ok=True)
     os.symlink("/tmp", f"{new}/dev/shm")
     linux.make_read_only(new)

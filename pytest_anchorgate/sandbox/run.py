@@ -47,9 +47,9 @@ class Sandbox:
 
     def close(self) -> None:
         """End the zygote; safe to call twice."""
-        if self._zygote is not None:
-            self._zygote.stop()
-            self._zygote = None
+        zygote, self._zygote = self._zygote, None
+        if zygote is not None:
+            zygote.stop()
 
     @property
     def tier(self) -> str:
@@ -207,7 +207,7 @@ class _Check:
             if not ready:
                 self.wall = "judge" not in self.ends
                 deadline = self._stop()
-            elif output.total > self.job.limits.output_bytes and not self.flood:
+            elif output.total > self.job.limits.output_bytes and not self.stopped:
                 self.flood = True
                 deadline = self._stop()
             elif "judge" in self.ends and not self.stopped:
@@ -222,7 +222,7 @@ class _Check:
 
     def _stop(self) -> float:
         """Have both ended, and return until when that must have happened."""
-        if self.stopped and not self.flood:
+        if self.stopped:
             raise ZygoteDied("the zygote does not answer")
         self.stopped = True
         for control in (self.zygote.judges, self.zygote.candidates):

@@ -41,18 +41,33 @@ EVERYWHERE = {  # the same numbers on every architecture, since Linux 5
     "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
     "fspick": 433, "pidfd_getfd": 438, "mount_setattr": 442,
 }  # fmt: skip
+REFUSED_EVERYWHERE = {"setxattrat": 463, "removexattrat": 466, "file_setattr": 469}
+# What Landlock does not cover: attributes and events of files that a program only has to name.
+BY_NAME = {
+    "x86_64": {
+        "chmod": 90, "chown": 92, "lchown": 94, "utime": 132, "utimes": 235,
+        "inotify_add_watch": 254, "fchownat": 260, "futimesat": 261, "fchmodat": 268,
+        "utimensat": 280, "fchmodat2": 452,
+    },
+    "aarch64": {
+        "inotify_add_watch": 27, "fchmodat": 53, "fchownat": 54, "utimensat": 88,
+        "fchmodat2": 452,
+    },
+}  # fmt: skip
 # These fail with an error that programs expect: what they do would outlive the program, or change
 # another process of the same user.
 REFUSED = {
     "x86_64": {
         "shmget": 29, "semget": 64, "msgget": 68, "mq_open": 240,
         "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190,
+        "removexattr": 197, "lremovexattr": 198, "fremovexattr": 199,
         "setpriority": 141, "sched_setparam": 142, "sched_setscheduler": 144,
         "sched_setaffinity": 203, "ioprio_set": 251, "sched_setattr": 314,
     },
     "aarch64": {
         "shmget": 194, "semget": 190, "msgget": 186, "mq_open": 180,
         "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7,
+        "removexattr": 14, "lremovexattr": 15, "fremovexattr": 16,
         "setpriority": 140, "sched_setparam": 118, "sched_setscheduler": 119,
         "sched_setaffinity": 122, "ioprio_set": 30, "sched_setattr": 274,
     },
@@ -62,6 +77,7 @@ IO_URING = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 4
 CLONE3 = 435
 CLONE = {"x86_64": 56, "aarch64": 220}
 SOCKET = {"x86_64": 41, "aarch64": 198}
+SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
 # Signals to other processes; the first argument is whom to, in each of them.
 SIGNALS = {
     "x86_64": {"kill": 62, "tkill": 200, "tgkill": 234, "queue": 129, "tgqueue": 297},
@@ -81,7 +97,8 @@ _NEW_NAMESPACES = (
 )
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST = 0, 4, 16  # offsets in struct seccomp_data
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
+_DATAGRAM_BIT = 2  # of SOCK_DGRAM and SOCK_RAW, not of SOCK_STREAM and SOCK_SEQPACKET
 _FILTER_MODE = 2
 
 
@@ -96,21 +113,24 @@ def _answer(numbers: dict[str, int], action: int) -> list[bytes]:
     return steps
 
 
-def _on_first_argument(number: int, test: int, operand: int, when: int, other: int) -> list[bytes]:
-    """Return steps that decide one system call by the low half of its first argument."""
+def _on_argument(
+    number: int, test: int, operand: int, when: int, other: int, *, argument: int = 0
+) -> list[bytes]:
+    """Return steps that decide one system call by the low half of an argument."""
     return [
         _step(_EQUAL, number, 0, 4),
-        _step(_LOAD, _FIRST),
+        _step(_LOAD, _ARGUMENTS + 8 * argument),
         _step(test, operand, 0, 1),
         _step(_RETURN, when),
         _step(_RETURN, other),
     ]
 
 
-def build_filter(*, sockets: bool, signal_only: int | None = None) -> bytes:
+def build_filter(*, hidden: bool, signal_only: int | None = None) -> bytes:
     """Return the filter's instructions for this machine.
 
-    ``sockets``: whether a program may make any. ``signal_only``: the one process that may be
+    ``hidden``: namespaces keep the rest of the system out of sight. Where they do not, sockets
+    and the attributes of files are refused too. ``signal_only``: the one process that may be
     sent signals; None allows any.
 
     :raises KeyError: on an architecture whose system calls are not listed here.
@@ -124,16 +144,18 @@ def build_filter(*, sockets: bool, signal_only: int | None = None) -> bytes:
         _step(_LOAD, _NUMBER),
         *([_step(_AT_LEAST, _X32, 0, 1), _step(_RETURN, _KILL)] if machine == "x86_64" else []),
         *_answer(FORBIDDEN[machine] | EVERYWHERE, _KILL),
-        *_answer(REFUSED[machine], refused),
+        *_answer(REFUSED[machine] | REFUSED_EVERYWHERE, refused),
         *_answer({"clone3": CLONE3} | IO_URING, _ERROR | errno.ENOSYS),
-        *_on_first_argument(CLONE[machine], _ANY_BIT, _NEW_NAMESPACES, _KILL, _ALLOW),
-        *_on_first_argument(PRLIMIT[machine], _EQUAL, 0, _ALLOW, refused),
+        *_on_argument(CLONE[machine], _ANY_BIT, _NEW_NAMESPACES, _KILL, _ALLOW),
+        *_on_argument(PRLIMIT[machine], _EQUAL, 0, _ALLOW, refused),
     ]
-    if not sockets:
-        steps += _answer({"socket": SOCKET[machine]}, refused)
+    if not hidden:
+        steps += _answer(BY_NAME[machine] | {"socket": SOCKET[machine]}, refused)
+        pair = SOCKETPAIR[machine]
+        steps += _on_argument(pair, _ANY_BIT, _DATAGRAM_BIT, refused, _ALLOW, argument=1)
     if signal_only is not None:
         for number in SIGNALS[machine].values():
-            steps += _on_first_argument(number, _EQUAL, signal_only, _ALLOW, refused)
+            steps += _on_argument(number, _EQUAL, signal_only, _ALLOW, refused)
         steps += _answer({"pidfd_send_signal": PIDFD_SEND_SIGNAL}, refused)
     return b"".join([*steps, _step(_RETURN, _ALLOW)])
 

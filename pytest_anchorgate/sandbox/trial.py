@@ -5,6 +5,8 @@ Runs inside the sandboxed interpreters. What it reports is for the tests' author
 
 from __future__ import annotations
 
+import resource
+
 from pytest_anchorgate.sandbox.values import render_exception, render_value, shorten
 
 TYPE_CHECKING = False  # as from typing, unimported
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 PROGRAM, PROMPT, SETUP, TEST = "<program>", "<prompt>", "<setup>", "<test "
 FAILED = "@failed"  # not an identifier: no test can mean it
 MOST_FRAMES = 20
+
+
+def lift_memory_limit() -> None:
+    """Make room for reporting a MemoryError."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
 class Broken(Exception):

@@ -8,25 +8,22 @@ closes, and everything that it forked ends with it.
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import importlib.util
-import json
 import os
-import select
 import signal
 import socket
 import sys
 import time
 
-from pytest_anchorgate.sandbox import candidate, isolation, judge, linux, orders
-from pytest_anchorgate.sandbox.channel import Channel
+from pytest_anchorgate.sandbox import isolation, linux, orders
+from pytest_anchorgate.sandbox.descendants import descendants
+from pytest_anchorgate.sandbox.server import Server
 
 TYPE_CHECKING = False  # as from typing, unimported
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
     from typing import Any, NoReturn
 
 # Imported once, so that a program's own import of them costs nothing.
@@ -35,7 +32,7 @@ COMMON = (
     "fractions", "functools", "heapq", "itertools", "json", "math", "operator", "random", "re",
     "statistics", "string", "time", "typing",
 )  # fmt: skip
-POLL_S = 0.002
+PATIENCE_S = 0.5
 
 
 def main(config: dict[str, Any], fds: list[int]) -> NoReturn:
@@ -52,15 +49,13 @@ def main(config: dict[str, Any], fds: list[int]) -> NoReturn:
     except (OSError, KeyError) as error:
         orders.send_answer(candidates, {"refused": f"{type(error).__name__}: {error}"})
         os._exit(1)
-    servers = []
     for own, other in ((judges, candidates), (candidates, judges)):
-        servers.append(os.fork())
-        if servers[-1] == 0:
+        if os.fork() == 0:
             other.close()
             _serve_inside(tier, own, is_judge=own is judges)
     judges.close()
     candidates.close()
-    _wait_for_all(servers)
+    _wait_for_all()
     os._exit(0)
 
 
@@ -90,15 +85,20 @@ def _prepare_interpreter() -> None:
         score.write("1000")
 
 
-def _wait_for_all(servers: list[int]) -> None:
-    """Wait until a server ends, end the other, and collect all that they leave."""
+def _wait_for_all() -> None:
+    """Wait until both servers have ended, then end and collect all that they left."""
     if sys.platform == "linux":
         linux.adopt_orphans()
-    ended, _ = os.wait()
-    for server in {*servers} - {ended}:
-        os.kill(server, signal.SIGKILL)
+    os.wait()
+    deadline = time.monotonic() + PATIENCE_S
     with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < deadline:  # the other hears of it from who started us
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                time.sleep(PATIENCE_S / 50)
         while True:
+            for pid in descendants(os.getpid()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             os.wait()
 
 
@@ -112,206 +112,14 @@ def _ask_for_mapping(control: socket.socket) -> None:
 
 def _serve_inside(tier: isolation.Tier, control: socket.socket, *, is_judge: bool) -> NoReturn:
     """Serve, as the first process of a new PID namespace where the tier has one."""
-    if sys.platform == "linux":
-        linux.die_with_parent()
     if tier.namespaced:
+        linux.die_with_parent()
         linux.unshare(linux.CLONE_NEWPID)
         if (pid := os.fork()) != 0:
             control.close()
             os.waitpid(pid, 0)
             os._exit(0)
     tier.settle()
-    if sys.platform == "linux":
+    if tier.namespaced:
         linux.die_with_parent()  # after the change of user, which takes it back
     Server(tier, control, is_judge=is_judge).serve()
-
-
-class Server:
-    """Forks one process ahead of each order, watches it, and buries it with all that it started.
-
-    The process is forked, warm and waiting when the order comes, takes it from the control socket
-    itself, and says on a pipe that it has begun: from then on the server watches it.
-    """
-
-    def __init__(self, tier: isolation.Tier, control: socket.socket, *, is_judge: bool) -> None:
-        self.tier, self.control, self.is_judge = tier, control, is_judge
-
-    def serve(self) -> NoReturn:
-        """Serve orders until nobody is there to give any."""
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a handler would let its namespace kill it
-        if not self.is_judge:
-            candidate.prepare_interpreter()
-        gc.collect()
-        gc.freeze()  # a collection in a fork would otherwise copy every page of this
-        orders.send_answer(self.control, {"ready": True})
-        while (answer := self._served()) is not None:
-            orders.send_answer(self.control, answer)
-        os._exit(0)
-
-    def _served(self) -> dict[str, Any] | None:
-        """Serve one order; None when there are no more."""
-        if not self.is_judge:
-            self.tier.begin()
-        notes, write_note = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(notes)
-            self._become(write_note)
-        os.close(write_note)
-        note = os.read(notes, 4096)
-        if not note:
-            return None
-        began = json.loads(note)
-        used = _cpu_time(pid)
-        why = self._watch(pid, began["cpu_s"] + used) if "cpu_s" in began else "refused"
-        code, cpu_s = self._bury(pid)
-        os.close(notes)
-        if not self.is_judge:
-            self.tier.end()
-        if began.get("numpy") and "numpy" not in sys.modules:
-            with contextlib.suppress(Exception):  # the program has met the same
-                importlib.import_module("numpy")
-        fault = began.get("fault", "")
-        return {"why": why, "code": code, "cpu_s": max(cpu_s - used, 0.0), "fault": fault}
-
-    def _become(self, notes: int) -> NoReturn:
-        """Wait for an order and be its judge or its candidate."""
-        side = judge if self.is_judge else candidate
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _rehearse(side)
-        while True:
-            received = orders.receive_order(self.control)
-            if received is None:
-                os._exit(0)
-            order, fds = received
-            if "stop" not in order:  # else: its process had ended by itself in the meantime
-                break
-        try:
-            self._prepare(order, fds, notes)
-        except BaseException as error:
-            os.write(notes, json.dumps({"fault": f"{type(error).__name__}: {error}"}).encode())
-            os._exit(1)
-        began = {"cpu_s": order["cpu_s"], "numpy": order["numpy"]}
-        os.write(notes, json.dumps(began).encode())
-        os.close(notes)
-        try:
-            side.main(order, fds)
-        finally:
-            os._exit(0)
-
-    def _prepare(self, order: dict[str, Any], fds: list[int], notes: int) -> None:
-        """Keep no descriptor that the order did not bring, limit ourselves, give up privileges."""
-        self.control.detach()
-        os.dup2(fds[-1], 1)
-        os.dup2(fds[-1], 2)
-        if not self.tier.namespaced:
-            os.setsid()
-        isolation.limit(order)
-        self.tier.confine()
-        last = 2
-        for fd in sorted((*fds, notes)):
-            os.closerange(last + 1, fd)
-            last = fd
-        os.closerange(last + 1, isolation.OPEN_FILES)
-
-    def _watch(self, pid: int, cpu_s: float) -> str:
-        """Return why a process need not be watched further; it may still be running."""
-        with _pidfd(pid) as pidfd:
-            poll = select.poll()
-            for fd in (self.control.fileno(), *([] if pidfd is None else [pidfd])):
-                poll.register(fd, select.POLLIN)
-            while True:
-                left = cpu_s - _cpu_time(pid)
-                if left <= 0:
-                    return "cpu"
-                ready = poll.poll(1000 * max(left if pidfd is not None else POLL_S, POLL_S))
-                if any(fd == self.control.fileno() for fd, _ in ready):
-                    return self._stopped()
-                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                    return "exited"
-
-    def _stopped(self) -> str:
-        if orders.receive_order(self.control) is None:
-            self._kill_all(0)
-            os._exit(0)
-        return "stopped"
-
-    def _bury(self, pid: int) -> tuple[int, float]:
-        """Kill what is left, collect all of it, and return the process's end and all CPU time."""
-        code, cpu_s, group = 0, 0.0, pid
-        while True:
-            self._kill_all(group)
-            group = 0  # its number may soon be another's
-            try:
-                while True:
-                    found, status, usage = os.wait4(-1, 0)
-                    cpu_s += usage.ru_utime + usage.ru_stime
-                    if found == pid:
-                        code = os.waitstatus_to_exitcode(status)
-                    if not self.tier.namespaced:
-                        break  # what it left behind is our child now, and may be alive
-            except ChildProcessError:
-                return code, cpu_s
-
-    def _kill_all(self, group: int) -> None:
-        if self.tier.namespaced:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)  # everything in the namespace but its first process
-            return
-        if group:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for descendant in _descendants(os.getpid()):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(descendant, number)
-
-
-def _rehearse(side: ModuleType) -> None:
-    """Do once what a check will do, so that memory shared with the server is copied now."""
-    ours, theirs = socket.socketpair()
-    orders.send_order(ours, {"cpu_s": 1.0, "codes": b""}, [0])
-    received = orders.receive_order(theirs)
-    if received is not None:
-        os.close(received[1][0])
-    near, far = Channel(ours.detach()), Channel(theirs.detach())
-    near.send("names", b"[]")
-    far.receive()
-    os.close(near.fd)
-    os.close(far.fd)
-    side.rehearse()
-
-
-def _cpu_time(pid: int) -> float:
-    try:
-        return time.clock_gettime((~pid << 3) | 2)  # see clock_getcpuclockid(3)
-    except OSError:  # just gone, or a system without such clocks: RLIMIT_CPU and the end decide
-        return 0.0
-
-
-def _descendants(pid: int) -> list[int]:
-    """Return all that a process started, and what that started."""
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        parent = waiting.pop()
-        try:
-            with open(f"/proc/{parent}/task/{parent}/children") as children:
-                waiting += map(int, children.read().split())
-        except OSError:
-            continue
-        found.append(parent)
-    return found[1:]
-
-
-@contextlib.contextmanager
-def _pidfd(pid: int) -> Iterator[int | None]:
-    try:
-        pidfd = os.pidfd_open(pid)
-    except (AttributeError, OSError):  # not Linux, or a kernel or container without it
-        yield None
-        return
-    try:
-        yield pidfd
-    finally:
-        os.close(pidfd)

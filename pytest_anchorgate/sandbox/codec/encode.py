@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOST_ITERATED = 10_000  # items that are taken from an iterator
+MOST_NESTED = 100
 NATIVE_INT = 1 << 63
-MAPPINGS = {"Counter": Counter, "OrderedDict": OrderedDict, "defaultdict": defaultdict}
+MAPPINGS = {"Counter": Counter, "OrderedDict": OrderedDict}
 TYPES = {
     name: value
     for name, value in [*vars(builtins).items(), ("NoneType", type(None))]
@@ -54,14 +55,20 @@ def encode_call(
     return encoder.text([name, encoder.node(list(args)), encoder.node(kwargs)]), encoder.table
 
 
-def encode_reply(result: object, table: list[Any], before: list[tuple[Any, ...]]) -> str:
+def encode_reply(
+    result: object,
+    table: list[Any],
+    before: list[tuple[Any, ...]],
+    kept: list[Iterator[Any]] | None = None,
+) -> str:
     """Return the text of a result and of every container in ``table`` that changed.
 
-    ``before`` holds what `snapshot` said of each container when the call began.
+    ``before`` holds what `snapshot` said of each container when the call began. An iterator is
+    put into ``kept`` and stands in the text by its place there; without ``kept`` it is run now.
 
     :raises NotPlain: naming the type of a value that cannot cross.
     """
-    encoder = Encoder(table)
+    encoder = Encoder(table, kept)
     node = encoder.node(result)
     changed = []
     for index, (container, then) in enumerate(zip(table, before, strict=True)):
@@ -69,6 +76,19 @@ def encode_reply(result: object, table: list[Any], before: list[tuple[Any, ...]]
         if len(now) != len(then) or not all(map(is_, now, then)):
             changed.append([index, encoder.body(container)])
     return encoder.text([node, changed])
+
+
+def take(iterator: Iterator[Any], most: int) -> tuple[list[Any], list[str]]:
+    """Return up to ``most`` items, and how the iterator ended: class and text, or not at all."""
+    items: list[Any] = []
+    try:
+        for _ in range(most):
+            items.append(next(iterator))
+    except StopIteration:
+        return items, ["StopIteration", ""]
+    except Exception as error:
+        return items, [built_in(type(error)).__name__, str(error)]
+    return items, []
 
 
 def snapshot(container: Any) -> tuple[Any, ...]:
@@ -95,16 +115,15 @@ def built_in(kind: type[BaseException]) -> type[BaseException]:
 class Encoder:
     """Turns values into JSON's nodes; ``table`` grows by each container met."""
 
-    def __init__(self, table: list[Any]) -> None:
+    def __init__(self, table: list[Any], kept: list[Iterator[Any]] | None = None) -> None:
         self.table = list(table)
+        self.kept = kept
         self.index = {id(container): k for k, container in enumerate(table)}
+        self.depth = 0
 
     def text(self, node: object) -> str:
         """Return the node's text."""
-        try:
-            return _dump(node)
-        except RecursionError:
-            raise NotPlain("value nested too deeply") from None
+        return _dump(node)
 
     def node(self, value: Any) -> Any:
         """Return the node of a value of any kind.
@@ -118,12 +137,15 @@ class Encoder:
             return value if -NATIVE_INT < value < NATIVE_INT else ["i", f"{value:x}"]
         if kind is str:
             return value if value.isascii() else _text(value)
-        try:
-            if isinstance(value, _CONTAINERS):
-                return self._container(value)
-            return self._other(value, kind)
-        except RecursionError:
-            raise NotPlain("value nested too deeply") from None
+        if self.depth == MOST_NESTED:
+            raise NotPlain(f"{kind.__name__} nested more than {MOST_NESTED} deep")
+        self.depth += 1
+        if isinstance(value, _CONTAINERS):
+            node = self._container(value)
+        else:
+            node = self._other(value, kind)
+        self.depth -= 1
+        return node
 
     def _container(self, value: Any) -> Any:
         known = self.index.get(id(value))
@@ -138,6 +160,8 @@ class Encoder:
         if isinstance(value, list):
             return ["l", *self.items(list.__getitem__(value, slice(None)))]
         if isinstance(value, dict):
+            if isinstance(value, defaultdict):
+                return ["dd", _factory(value), *self.items(list(_pairs(value)))]
             pairs = self.items(list(_pairs(value)))
             name = next((name for name, kind in MAPPINGS.items() if isinstance(value, kind)), "")
             return ["m", name, *pairs] if name else ["d", *pairs]
@@ -145,7 +169,7 @@ class Encoder:
             return ["s", *self.items(list(set.__iter__(value)))]
         if isinstance(value, deque):
             return ["q", value.maxlen, *self.items(list(deque.__iter__(value)))]
-        return ["a", bytes(value).hex()]
+        return ["a", bytearray.hex(value)]
 
     def items(self, items: list[Any]) -> list[Any]:
         """Return the nodes of several values."""
@@ -168,16 +192,10 @@ class Encoder:
         return self._numpy_scalar(value, kind)
 
     def _iterator(self, value: Iterator[Any]) -> list[Any]:
-        items: list[Any] = []
-        end: list[Any] = []
-        try:
-            for item in value:
-                if len(items) == MOST_ITERATED:
-                    end = ["BufferError", f"more than {MOST_ITERATED} items were iterated"]
-                    break
-                items.append(item)
-        except Exception as error:
-            end = [built_in(type(error)).__name__, str(error)]
+        if self.kept is not None:
+            self.kept.append(value)
+            return ["lazy", len(self.kept) - 1]
+        items, end = take(value, MOST_ITERATED)
         return ["it", end, *self.items(items)]
 
     def _numpy_scalar(self, value: Any, kind: type) -> Any:
@@ -211,6 +229,11 @@ _WRITERS: dict[type, Callable[[Encoder, Any], Any]] = {
     slice: lambda encoder, value: ["slice", *encoder.fields(value, "start", "stop", "step")],
     type(...): lambda _, value: ["..."],
 }
+
+
+def _factory(value: defaultdict[Any, Any]) -> str | None:
+    """Return the name of what makes a missing value, where that is a built-in type."""
+    return next((name for kind, name in _NAMES.items() if kind is value.default_factory), None)
 
 
 def _text(value: str) -> str | list[str]:

@@ -2,6 +2,7 @@
 # verdict = ["exit", "signal", "assertion"]
 # runs = 2
 # tests = ["assert f()", "assert f() == 1"]
+# verdicts = { landlock = ["exception"] }  # which refuses chmod by name
 # ///
 import os
 

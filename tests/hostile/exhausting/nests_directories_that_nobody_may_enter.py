@@ -1,5 +1,6 @@
 # /// check
 # verdict = ["assertion"]
+# verdicts = { landlock = ["exception"] }  # which refuses chmod by name
 # ///
 import os
 
