@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MODULE = "__program__"
+RECURSION_LIMIT = 5000
 FRAME_HEAD = 64  # bytes that a frame's first line needs at most
 
 
@@ -112,14 +113,17 @@ class Candidate:
 
     def _answer(self, number: str, content: bytes) -> tuple[str, str]:
         """Make a call and return the frame that tells how it went."""
-        name, args, kwargs, table = decode_call(content)
+        with _deeper():
+            name, args, kwargs, table = decode_call(content)
         before = [snapshot(container) for container in table]
         try:
             result = self._called(name)(*args, **kwargs)
         except BaseException as error:
             return f"raised {number}", self._raised(error, table, before)
         try:
-            return f"result {number}", _fitting(encode_reply(result, table, before, self.iterators))
+            with _deeper():
+                told = encode_reply(result, table, before, self.iterators)
+            return f"result {number}", _fitting(told)
         except MemoryError as error:
             return f"raised {number}", self._raised(error, table, before)
         except Exception as error:
@@ -170,6 +174,17 @@ def _compiled(program: str) -> CodeType:
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise Broken("syntax", error) from None
     return code
+
+
+@contextlib.contextmanager
+def _deeper() -> Iterator[None]:
+    """Have room for nested values, whatever room the program has given itself."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _fitting(text: str) -> str:

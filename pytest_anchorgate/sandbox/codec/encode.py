@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOST_ITERATED = 10_000  # items that are taken from an iterator
-MOST_NESTED = 100
+MOST_NESTED = 200
 NATIVE_INT = 1 << 63
 MAPPINGS = {"Counter": Counter, "OrderedDict": OrderedDict}
 TYPES = {

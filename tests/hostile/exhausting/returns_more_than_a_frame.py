@@ -1,5 +1,5 @@
 # /// check
-# verdict = ["protocol", "memory"]
+# verdict = ["not-plain", "memory"]
 # limits = {cpu_s = 3.0}
 # ///
 def f(x):

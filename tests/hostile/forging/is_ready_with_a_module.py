@@ -1,5 +1,5 @@
 # /// check
-# verdict = ["protocol"]
+# verdict = ["not-plain"]
 # ///
 import os
 import stat

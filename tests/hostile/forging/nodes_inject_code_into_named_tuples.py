@@ -1,5 +1,5 @@
 # /// check
-# verdict = ["protocol"]
+# verdict = ["assertion"]
 # ///
 import os
 import stat

@@ -1,5 +1,5 @@
 # /// check
-# verdict = ["assertion", "signal", "exception"]
+# verdict = ["assertion", "signal", "exception", "not-plain"]
 # ///
 import ctypes
 

@@ -1,7 +1,8 @@
 # /// check
 # verdict = ["passed"]
 # runs = 2
-# verdicts = { landlock = ["exception"] }  # which refuses chmod by name
+# tiers = ["namespaces", "rlimits"]
+# why = "landlock refuses chmod by name"
 # ///
 import os
 
