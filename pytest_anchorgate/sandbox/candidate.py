@@ -10,7 +10,9 @@ import builtins
 import contextlib
 import json
 import marshal
+import socket
 import sys
+from types import ModuleType
 
 from pytest_anchorgate.sandbox.channel import MOST_BYTES, Channel, Closed
 from pytest_anchorgate.sandbox.codec.decode import decode_call
@@ -34,11 +36,12 @@ from pytest_anchorgate.sandbox.trial import (
 TYPE_CHECKING = False  # as from typing, unimported
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import CodeType, ModuleType
+    from types import CodeType
     from typing import Any
 
 MODULE = "__program__"
 RECURSION_LIMIT = 5000
+REHEARSED = "def f(x, y, z=0):\n    return [v for v in (x, y)]\n"
 FRAME_HEAD = 64  # bytes that a frame's first line needs at most
 
 
@@ -51,17 +54,19 @@ def prepare_interpreter() -> None:
 
 
 def rehearse() -> None:
-    """Do once what a check will do, with nothing at stake."""
-    namespace: dict[str, Any] = {"__builtins__": builtins}
-    executed("raised", _compiled("def f(x, y=0):\n    return [v for v in (x, y)]"), namespace)
-    name, args, kwargs, table = decode_call(encode_call("f", [1, "a", [1.5]], {})[0].encode())
-    encode_reply(namespace[name](*args[:1]), table, [snapshot(kept) for kept in table])
-    json.loads(json.dumps([name, kwargs]))
+    """Hold a whole conversation, with nothing at stake and nobody at the other end."""
+    ours, theirs = socket.socketpair()
+    judge = Channel(ours.fileno())
+    judge.send("names", b'["f"]')
+    judge.send("call 1", encode_call("f", [1, "a", [1.5]], {})[0].encode())
+    ours.shutdown(socket.SHUT_WR)
+    with ours, theirs, contextlib.suppress(Closed):
+        Candidate(Channel(theirs.fileno()), ModuleType(MODULE)).run(REHEARSED)
 
 
 def main(order: dict[str, Any], fds: list[int]) -> None:
     """Run a program, then answer for it until nobody asks any more."""
-    module = sys.modules[MODULE] = type(sys)(MODULE)
+    module = sys.modules[MODULE] = ModuleType(MODULE)
     module.__dict__["__builtins__"] = builtins
     with contextlib.suppress(Closed):
         Candidate(Channel(fds[0]), module).run(order["program"])
@@ -104,7 +109,7 @@ class Candidate:
         value = self.namespace[name]
         if callable(value):
             return ["call"]
-        if isinstance(value, type(sys)):
+        if isinstance(value, ModuleType):
             return ["module", value.__name__]
         try:
             return ["value", encode_reply(value, [], [])]

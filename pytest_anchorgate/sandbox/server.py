@@ -14,7 +14,6 @@ import sys
 import time
 
 from pytest_anchorgate.sandbox import candidate, isolation, judge, linux, orders
-from pytest_anchorgate.sandbox.channel import Channel
 from pytest_anchorgate.sandbox.descendants import descendants
 
 TYPE_CHECKING = False  # as from typing, unimported
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 POLL_S = 0.002
+# After so many the interpreter has specialized the code of a check: what it writes into it then,
+# it writes once, here, and not into a copy in every fork.
+REHEARSALS = 12
 
 
 class Server:
@@ -35,12 +37,15 @@ class Server:
 
     def __init__(self, tier: isolation.Tier, control: socket.socket, *, is_judge: bool) -> None:
         self.tier, self.control, self.is_judge = tier, control, is_judge
+        self.side = judge if is_judge else candidate
 
     def serve(self) -> NoReturn:
         """Serve orders until nobody is there to give any."""
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a handler would let its namespace kill it
         if not self.is_judge:
             candidate.prepare_interpreter()
+        for _ in range(REHEARSALS):
+            _rehearse(self.side)
         gc.collect()
         gc.freeze()  # a collection in a fork would otherwise copy every page of this
         orders.send_answer(self.control, {"ready": True})
@@ -78,10 +83,9 @@ class Server:
         """Wait for an order and be its judge or its candidate."""
         if sys.platform == "linux":
             linux.die_with_parent()  # before it is confined too: it might take an order unwatched
-        side = judge if self.is_judge else candidate
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if not select.select([self.control], [], [], 0)[0]:  # else there is no time to idle
-            _rehearse(side)
+            _rehearse(self.side)  # memory shared with the server is copied now, not then
         while True:
             received = orders.receive_order(self.control)
             if received is None:
@@ -98,7 +102,7 @@ class Server:
         os.write(notes, json.dumps(began).encode())
         os.close(notes)
         try:
-            side.main(order, fds)
+            self.side.main(order, fds)
         finally:
             os._exit(0)
 
@@ -171,17 +175,13 @@ class Server:
 
 
 def _rehearse(side: ModuleType) -> None:
-    """Do once what a check will do, so that memory shared with the server is copied now."""
+    """Do what a check will do: take an order, hold a conversation."""
     ours, theirs = socket.socketpair()
-    orders.send_order(ours, {"cpu_s": 1.0, "codes": b""}, [0])
-    received = orders.receive_order(theirs)
-    if received is not None:
-        os.close(received[1][0])
-    near, far = Channel(ours.detach()), Channel(theirs.detach())
-    near.send("names", b"[]")
-    far.receive()
-    os.close(near.fd)
-    os.close(far.fd)
+    with ours, theirs:
+        orders.send_order(ours, {"cpu_s": 1.0, "codes": b""}, [0])
+        received = orders.receive_order(theirs)
+        if received is not None:
+            os.close(received[1][0])
     side.rehearse()
 
 
