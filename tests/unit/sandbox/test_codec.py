@@ -10,31 +10,36 @@ import json
 import random
 import re
 import string
+import sys
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
-from itertools import chain, count, repeat
+from itertools import chain, count, islice, repeat
 
 import numpy
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pytest_anchorgate.sandbox import judge
 from pytest_anchorgate.sandbox.codec.decode import (
     DECODERS,
     Malformed,
     decode_call,
     decode_reply,
+    ending,
     made_exception,
 )
 from pytest_anchorgate.sandbox.codec.encode import (
     MOST_ITERATED,
+    MOST_NESTED,
     TYPES,
     NotPlain,
     encode_call,
     encode_reply,
     snapshot,
+    take,
 )
 
 Point = namedtuple("Point", "x y")
@@ -178,6 +183,17 @@ def test_a_counter_arrives_as_one():
 def test_a_defaultdict_of_a_built_in_type_keeps_its_factory():
     assert returned(defaultdict(list, a=[1]))["missing"] == []
     assert received(defaultdict(int))["missing"] == 0
+    assert received(defaultdict(set, a={1}))["a"] == {1}
+    assert encode_reply(defaultdict(int), [], []) == '[["dd","int"],[]]'
+
+
+@pytest.mark.parametrize("factory", [None, lambda: 1, Counter, type("int", (), {})])
+def test_a_defaultdict_of_another_factory_has_none(factory):
+    arrived = returned(defaultdict(factory, a=1))
+    assert type(arrived) is defaultdict
+    assert arrived == {"a": 1}
+    with pytest.raises(KeyError):
+        arrived["missing"]
 
 
 def test_a_named_tuple_arrives_with_its_fields():
@@ -189,9 +205,10 @@ def test_a_named_tuple_arrives_with_its_fields():
 
 
 def test_a_named_tuple_may_have_renamed_fields():
-    arrived = returned(namedtuple("P", "a class a", rename=True)(1, 2, 3))
-    assert arrived == (1, 2, 3)
-    assert arrived._fields == ("a", "_1", "_2")
+    for crossed in (returned, received):
+        arrived = crossed(namedtuple("P", "a class a", rename=True)(1, 2, 3))
+        assert arrived == (1, 2, 3)
+        assert arrived._fields == ("a", "_1", "_2")
 
 
 VIEWS = {
@@ -266,7 +283,97 @@ def test_an_endless_iterator_ends_in_an_error():
     assert [next(arrived) for _ in range(MOST_ITERATED)] == list(range(MOST_ITERATED))
     with pytest.raises(BufferError, match="more than 10000 items were iterated"):
         next(arrived)
-    assert len(list(returned(repeat(None, MOST_ITERATED)))) == MOST_ITERATED
+    assert len(list(returned(repeat(None, MOST_ITERATED - 1)))) == MOST_ITERATED - 1
+
+
+class Other:
+    """The side that keeps iterators, and notes what it is asked for."""
+
+    def __init__(self):
+        self.kept, self.asked = [], []
+
+    def returned(self, value):
+        return decode_reply(encode_reply(value, [], [], self.kept).encode(), [], self.fetch)
+
+    def fetch(self, number, size):
+        self.asked.append((number, size))
+        taken = take(self.kept[number], size)
+        assert all(type(part) is list for part in taken)
+        items, end = self.returned(list(taken))
+        return items, ending(end) if end else None
+
+
+def test_a_kept_iterator_is_fetched_as_it_is_asked_for():
+    other = Other()
+    numbers = count()
+    arrived = other.returned(numbers)
+    assert encode_reply(count(), [], [], []) == '[["lazy",0],[]]'
+    assert other.asked == []
+    assert list(islice(arrived, 5)) == [0, 1, 2, 3, 4]
+    assert other.asked == [(0, 1), (0, 2), (0, 4)]
+    assert next(numbers) == 7
+
+
+def test_a_kept_iterator_ends_where_it_ends():
+    for size in (0, 1, 2, 3, 4, 6, 7, 8, 100):
+        arrived = Other().returned(iter(range(size)))
+        assert list(arrived) == list(range(size))
+        assert list(arrived) == []
+
+
+def test_a_kept_iterator_raises_where_it_raises():
+    other = Other()
+    arrived = other.returned(raising_midway(ValueError("bad")))
+    assert [next(arrived), next(arrived)] == [1, [2]]
+    with pytest.raises(ValueError, match=r"^bad$"):
+        next(arrived)
+    with pytest.raises(StopIteration):
+        next(arrived)
+    assert other.asked == [(0, 1), (0, 2)]
+
+
+def test_iterators_are_kept_wherever_they_lie():
+    other = Other()
+    one, two, three = other.returned([iter("ab"), ({"k": count()},), (iter([n]) for n in count())])
+    assert list(one) == ["a", "b"]
+    assert [next(two[0]["k"]) for _ in range(3)] == [0, 1, 2]
+    assert [list(next(three)) for _ in range(3)] == [[0], [1], [2]]
+    assert len(other.kept) == 3 + 3
+
+
+def test_an_endless_kept_iterator_ends_in_an_error():
+    other = Other()
+    arrived = other.returned(count())
+    assert list(islice(arrived, MOST_ITERATED)) == list(range(MOST_ITERATED))
+    with pytest.raises(BufferError, match="more than 10000 items were iterated"):
+        next(arrived)
+    assert sum(size for _, size in other.asked) <= MOST_ITERATED + 1
+    assert len(other.asked) < 20
+
+
+def test_an_iterator_that_came_from_the_other_side_can_be_handed_back():
+    assert list(received(Other().returned(iter("abc")))) == ["a", "b", "c"]
+    half = Other().returned(iter("abc"))
+    assert next(half) == "a"
+    assert list(received(half)) == ["b", "c"]
+
+
+@pytest.mark.parametrize("number", ["0", "[]", "null", "true", "1.5", '"0"', "-1"])
+def test_an_iterator_where_there_can_be_none_is_malformed(number):
+    with pytest.raises(Malformed):
+        decode_reply(b'[["lazy",%s],[]]' % number.encode(), [])
+    if number not in ("0", "-1"):
+        with pytest.raises(Malformed):
+            decode_reply(b'[["lazy",%s],[]]' % number.encode(), [], Other().fetch)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['["lazy"]', '["lazy",0,1]', '["F",1.5,2]', '["F","1"]', '["dd","eval"]', '["dd",["l"]]'],
+)
+def test_what_no_encoder_writes_is_malformed(text):
+    with pytest.raises(Malformed):
+        decode_reply(f"[{text},[]]".encode(), [], Other().fetch)
 
 
 class Same:
@@ -398,24 +505,40 @@ WRAPPERS = {
 }
 
 
+@pytest.fixture
+def deep_stack():
+    """Give both sides the stack that judge and candidate have for it."""
+    known = sys.getrecursionlimit()
+    sys.setrecursionlimit(judge.RECURSION_LIMIT)
+    yield
+    sys.setrecursionlimit(known)
+
+
 @pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 @pytest.mark.parametrize("crossed", [returned, received], ids=["returned", "received"])
-def test_deep_nesting_is_refused_by_the_sender_and_never_malformed(wrap, crossed):
-    depths = [50, *range(60, 340, 7), 2000]
-    refused = []
-    for depth in depths:
+def test_deep_nesting_is_refused_by_the_sender_and_never_malformed(wrap, crossed, deep_stack):
+    levels = [type(wrap(1)).__name__, *(["tuple"] if wrap is WRAPPERS["items"] else [])]
+    most = MOST_NESTED - (crossed is received)  # arguments are in a list themselves
+    last = most // len(levels)
+    for depth in (1, 50, last - 1, last, last + 1, last + 2, 2 * last, 2000):
         value = 1
         for _ in range(depth):
             value = wrap(value)
-        try:
+        if depth <= last:
             crossed(value)
-        except NotPlain as error:
-            refused.append((depth, *error.args))
-        except (Malformed, RecursionError) as error:
-            pytest.fail(f"{depth} deep: sent, and then {error}")
-    known = [(depth, "value nested too deeply") for depth in depths]
-    assert refused == known[-len(refused) :]
-    assert refused[0] >= (50, "")
+            continue
+        with pytest.raises(NotPlain) as caught:
+            crossed(value)
+        refused = levels[most % len(levels)]
+        assert caught.value.args == (f"{refused} nested more than {MOST_NESTED} deep",)
+
+
+@pytest.mark.parametrize("depth", [1, 10, MOST_NESTED])
+def test_what_nests_deeply_arrives_as_it_was_sent(depth, deep_stack):
+    value = 1
+    for number in range(depth):
+        value = [[value], (value,), {number: value}][number % 3]
+    assert returned(value) == value
 
 
 # Identity.
@@ -811,6 +934,22 @@ def test_an_exception_that_wants_more_arguments_gets_them():
     made = made_exception("UnicodeDecodeError", args)
     assert (type(made), made.reason) == (UnicodeDecodeError, "bad")
     assert type(made_exception("OSError", [2, "x"])) is FileNotFoundError
+    group = made_exception("ExceptionGroup", ["some", [ValueError("x")]])
+    assert (type(group), len(group.exceptions)) == (ExceptionGroup, 1)
+
+
+NEAREST = {
+    "ExceptionGroup": Exception,
+    "BaseExceptionGroup": BaseException,
+    "UnicodeDecodeError": UnicodeError,
+    "UnicodeTranslateError": UnicodeError,
+}
+
+
+@pytest.mark.parametrize(("name", "nearest"), NEAREST.items())
+def test_an_exception_that_lacks_arguments_is_its_nearest_base(name, nearest):
+    made = made_exception(name, ["x"])
+    assert (type(made), made.args) == (nearest, ("x",))
 
 
 @pytest.mark.parametrize("name", ["", "eval", "int", "object", "NoSuchError", "__doc__", "os"])

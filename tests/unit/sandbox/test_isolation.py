@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_anchorgate.sandbox import isolation
+from pytest_anchorgate.sandbox import emptying, isolation
 from pytest_anchorgate.sandbox.limits import MIB
 
 
@@ -37,11 +37,13 @@ def locked(work, mode):
     (work / "a").chmod(mode)
 
 
-def deep(work):
+def deep(work, mode=0o755):
+    """Make a tree deeper than a path may be long, and than Python may recurse."""
     at = os.open(work, os.O_RDONLY)
-    for _ in range(200):
+    for _ in range(1100):
         os.mkdir("d" * 200, dir_fd=at)
         below = os.open("d" * 200, os.O_RDONLY, dir_fd=at)
+        os.fchmod(below, mode)
         os.close(at)
         at = below
     os.close(at)
@@ -73,6 +75,7 @@ TREES = {
     "directories that cannot be written": lambda work: locked(work, 0o500),
     "directories that cannot be entered": lambda work: locked(work, 0o600),
     "a deep tree": deep,
+    "a deep tree of locked directories": lambda work: deep(work, 0),
     "links to the outside": linked,
     "odd names and kinds": odd,
     "itself without any right": lambda work: (odd(work), work.chmod(0)),
@@ -82,19 +85,20 @@ TREES = {
 @pytest.mark.parametrize("build", TREES.values(), ids=TREES)
 def test_a_directory_is_emptied_whatever_it_holds(work, build):
     build(work)
-    isolation._empty(str(work))
+    emptying.empty(str(work))
     assert list(work.iterdir()) == []
 
 
 EMPTIED = """
 import json, os, sys
-from pytest_anchorgate.sandbox import isolation
+from pytest_anchorgate.sandbox import emptying
 os.setgroups([])
 os.setresgid(65534, 65534, 65534)
 os.setresuid(65534, 65534, 65534)
 os.chdir(sys.argv[1])
 {tree}
-isolation._empty(sys.argv[1])
+os.chdir("/")
+emptying.empty(sys.argv[1])
 print(json.dumps(os.listdir(sys.argv[1])))
 """
 TREES_OF_NOBODY = {
@@ -102,6 +106,9 @@ TREES_OF_NOBODY = {
     "locked directories": "os.makedirs('d/e/f'); os.chmod('d/e', 0); os.chmod('d', 0)",
     "a directory that cannot be written": "os.makedirs('d/e'); os.chmod('d', 0o500)",
     "a file in a locked directory": "os.mkdir('d'); open('d/f', 'w'); os.chmod('d', 0o100)",
+    "a deep tree": "for _ in range(300): os.mkdir('d' * 99); os.chdir('d' * 99)",
+    "a deep tree of locked directories": "for k in range(300): os.mkdir('d' * 99); "
+    "os.chdir('d' * 99); k and os.chmod('..', 0o100)",
     "a link in a locked directory": "os.mkdir('d'); os.symlink('/', 'd/l'); os.chmod('d', 0o500)",
 }
 
@@ -127,6 +134,26 @@ def test_a_directory_is_emptied_without_privileges(reachable, tree, owned):
     done = subprocess.run([sys.executable, "-c", source, reachable], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == []
+
+
+def test_a_directory_keeps_its_mode_where_it_is_anothers(work, monkeypatch):
+    odd(work)
+    work.chmod(0o750)
+    monkeypatch.setattr(os, "getuid", lambda: 4321)
+    emptying.empty(str(work))
+    assert work.stat().st_mode & 0o7777 == 0o750
+    assert list(work.iterdir()) == []
+
+
+def test_what_cannot_be_deleted_is_an_error(work, monkeypatch):
+    def refuse(path):
+        raise PermissionError(1, "no", path)
+
+    (work / "f").write_text("")
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(PermissionError):
+        emptying.empty(str(work))
+    monkeypatch.undo()
 
 
 CHANGES = {

@@ -6,6 +6,7 @@ import make_exceptions
 import pytest
 
 from pytest_anchorgate.errors import AnchorgateError
+from pytest_anchorgate.sandbox.outcome import Kind, Outcome
 from pytest_anchorgate.tasks.task import Task
 
 TASK = Task(id="MBPP/1", suite="mbpp", prompt="", entry_point="f", tests=())
@@ -45,11 +46,24 @@ def test_a_wrong_solution_is_refused(suite):
 
 
 def test_a_new_limit_leaves_room_and_a_good_one_stays():
-    made = make_exceptions.entry(TASK, 6.5, None)
+    def entry(cpu_s, recorded):
+        apart = Outcome(kind=Kind.PASSED, cpu_s=cpu_s)
+        return make_exceptions.entry(TASK, apart, None, recorded)
+
+    made = entry(6.5, None)
     why = "MBPP/1: its reference solution needs 6.5 s of CPU time"
     assert made == {"timeout_s": 30.0, "why": why}
-    assert make_exceptions.entry(TASK, 9.0, made) is made
-    assert make_exceptions.entry(TASK, 16.0, made)["timeout_s"] == 70.0
+    assert entry(9.0, made) is made
+    assert entry(16.0, made)["timeout_s"] == 70.0
+
+
+def test_a_solution_that_passes_only_beside_its_tests_is_noted_with_its_reason():
+    apart = Outcome(kind=Kind.NOT_PLAIN, reason="returned what is not plain data: A", cpu_s=9.0)
+    together = Outcome(kind=Kind.PASSED, cpu_s=0.1)
+    why = "apart from its tests its reference solution ends so: returned what is not plain data: A"
+    made = make_exceptions.entry(TASK, apart, together, None)
+    assert made == {"together": True, "why": f"MBPP/1: {why}"}
+    assert make_exceptions.entry(TASK, together, None, None) == {}
 
 
 def test_what_no_longer_holds_is_named(capsys):

@@ -50,8 +50,8 @@ def machine(request, monkeypatch):
 
 @pytest.fixture
 def ask(machine):
-    def ask(number, *args, arch=None, sockets=True, signal_only=None):
-        program = seccomp.build_filter(sockets=sockets, signal_only=signal_only)
+    def ask(number, *args, arch=None, hidden=True, signal_only=None):
+        program = seccomp.build_filter(hidden=hidden, signal_only=signal_only)
         return answer(program, number, *args, arch=arch or ARCH[machine])
 
     return ask
@@ -64,8 +64,9 @@ def test_each_forbidden_call_kills(ask, machine):
 
 
 def test_each_refused_call_fails_with_eperm(ask, machine):
-    for name, number in seccomp.REFUSED[machine].items():
+    for name, number in (seccomp.REFUSED[machine] | seccomp.REFUSED_EVERYWHERE).items():
         assert ask(number) == REFUSE, name
+        assert ask(number, hidden=False) == REFUSE, name
 
 
 def test_calls_of_another_architecture_kill(ask, machine):
@@ -109,10 +110,29 @@ def test_new_calls_seem_to_be_missing(ask, name):
     assert ask(numbers[name]) == UNKNOWN
 
 
-def test_sockets_are_refused_only_without_sockets(ask, machine):
+def test_sockets_are_refused_where_others_can_be_reached(ask, machine):
     number = seccomp.SOCKET[machine]
-    assert ask(number, sockets=False) == REFUSE
-    assert ask(number, sockets=True) == ALLOW
+    assert ask(number, hidden=False) == REFUSE
+    assert ask(number, hidden=True) == ALLOW
+
+
+STREAM, DATAGRAM, RAW, SEQPACKET, FLAGS = 1, 2, 3, 5, 0o2004000  # SOCK_CLOEXEC | SOCK_NONBLOCK
+
+
+@pytest.mark.parametrize("flags", [0, FLAGS])
+def test_half_of_a_pair_cannot_send_to_others(ask, machine, flags):
+    number = seccomp.SOCKETPAIR[machine]
+    for kind in (STREAM, DATAGRAM, RAW, SEQPACKET):
+        assert ask(number, 1, kind | flags, hidden=True) == ALLOW
+        expected = REFUSE if kind in (DATAGRAM, RAW) else ALLOW
+        assert ask(number, 1, kind | flags, hidden=False) == expected
+        assert ask(number, DATAGRAM, STREAM, hidden=False) == ALLOW
+
+
+def test_files_are_changed_and_watched_by_name_only_where_others_are_hidden(ask, machine):
+    for name, number in seccomp.BY_NAME[machine].items():
+        assert ask(number, hidden=True) == ALLOW, name
+        assert ask(number, hidden=False) == REFUSE, name
 
 
 def test_signals_go_to_the_one_process_alone(ask, machine):
@@ -139,7 +159,7 @@ ORDINARY = {
 
 def test_ordinary_and_unknown_calls_are_allowed(ask, machine):
     for name, number in {**ORDINARY[machine], "a new one": 999}.items():
-        assert ask(number, sockets=False, signal_only=1) == ALLOW, name
+        assert ask(number, hidden=False, signal_only=1) == ALLOW, name
 
 
 def test_numbers_are_listed_once(machine):
@@ -147,9 +167,12 @@ def test_numbers_are_listed_once(machine):
         seccomp.FORBIDDEN[machine],
         seccomp.EVERYWHERE,
         seccomp.REFUSED[machine],
+        seccomp.REFUSED_EVERYWHERE,
+        seccomp.BY_NAME[machine],
         seccomp.IO_URING,
         seccomp.SIGNALS[machine],
-        {"socket": seccomp.SOCKET[machine], "clone": seccomp.CLONE[machine]},
+        {"socket": seccomp.SOCKET[machine], "socketpair": seccomp.SOCKETPAIR[machine]},
+        {"clone": seccomp.CLONE[machine]},
         {"prlimit": seccomp.PRLIMIT[machine]},
         {"clone3": seccomp.CLONE3, "pidfd_send_signal": seccomp.PIDFD_SEND_SIGNAL},
     ]
@@ -161,7 +184,7 @@ def test_numbers_are_listed_once(machine):
 def test_every_call_gets_an_answer(number, argument, machine):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(linux, "MACHINE", machine)
-        program = seccomp.build_filter(sockets=False, signal_only=7)
+        program = seccomp.build_filter(hidden=False, signal_only=7)
     given_answer = answer(program, number, argument, arch=ARCH[machine])
     assert given_answer in (ALLOW, KILL, REFUSE, UNKNOWN)
 
@@ -169,4 +192,4 @@ def test_every_call_gets_an_answer(number, argument, machine):
 def test_an_unknown_machine_is_refused(monkeypatch):
     monkeypatch.setattr(linux, "MACHINE", "riscv64")
     with pytest.raises(KeyError, match="riscv64"):
-        seccomp.build_filter(sockets=True)
+        seccomp.build_filter(hidden=True)
