@@ -84,6 +84,7 @@ class Candidate:
         self.channel = channel
         self.namespace = module.__dict__
         self.iterators: list[Iterator[Any]] = []
+        self.tables: list[list[Any]] = []  # of the call that each came from
 
     def run(self, program: str) -> None:
         """Run to the end of the conversation; raises Closed there."""
@@ -126,20 +127,26 @@ class Candidate:
         except BaseException as error:
             return f"raised {number}", self._raised(error, table, before)
         try:
-            with _deeper():
-                told = encode_reply(result, table, before, self.iterators)
-            return f"result {number}", _fitting(told)
+            return f"result {number}", self._reply(result, table, before)
         except MemoryError as error:
             return f"raised {number}", self._raised(error, table, before)
         except Exception as error:
             return f"odd {number}", json.dumps(_odd(result, error))
 
+    def _reply(self, result: object, table: list[Any], before: list[Any]) -> str:
+        with _deeper():
+            text = _fitting(encode_reply(result, table, before, self.iterators))
+        self.tables += [table] * (len(self.iterators) - len(self.tables))
+        return text
+
     def _more(self, number: str, content: bytes) -> tuple[str, str]:
         """Take more items from an iterator that a call returned."""
         place, most = json.loads(content)
+        table = self.tables[place]
+        before = [snapshot(container) for container in table]
         taken = take(self.iterators[place], most)
         try:
-            return f"result {number}", encode_reply(list(taken), [], [], self.iterators)
+            return f"result {number}", self._reply(list(taken), table, before)
         except Exception as error:
             return f"odd {number}", json.dumps(_odd(self.iterators[place], error))
 

@@ -31,12 +31,12 @@ class Namespaces:
     """
 
     namespaced = True
-    directory = "/tmp"
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
+        self.directory: str = config["home"]
         self.filter = seccomp.build_filter(hidden=True)
-        self._untouched = _state("/tmp")
+        self._untouched: tuple[int, ...] = ()
 
     def build(self, ask_for_mapping: Callable[[], None]) -> None:
         """Enter the namespaces and build the root; processes forked later are in them."""
@@ -48,7 +48,7 @@ class Namespaces:
             | linux.CLONE_NEWNET
         )
         ask_for_mapping()
-        root.build_root(self.config["readable"], self.config["hidden"])
+        root.build_root(self.config["readable"], self.config["hidden"], self.directory)
         os.chdir(self.directory)
 
     def settle(self) -> None:

@@ -14,6 +14,7 @@ import marshal
 import os
 import socket
 import sys
+from functools import partial
 
 from pytest_anchorgate.sandbox.channel import Channel, Closed, Oversized
 from pytest_anchorgate.sandbox.codec.decode import Malformed, decode_reply, ending, made_exception
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, NoReturn
 
-    from pytest_anchorgate.sandbox.codec.decode import Fetch
 
 MODULE = "__program__"  # what tests and program are called; not "__main__": see docs/verdicts.md
 # Modules that tests may find under a name which the program imported them by.
@@ -183,14 +183,16 @@ class Judge:
         self._send(f"call {self.calls}", text.encode())
         head, content = self._receive()
         if head == f"result {self.calls}":
-            return self._decoded(content, table, self._fetched)
+            return self._decoded(content, table)
         if head == f"raised {self.calls}":
             self._raise(content, table)
         if head == f"odd {self.calls}":
             self._stop("odd", str(self._parsed(content)))
         self._stop("protocol", f"it answered call {self.calls} with {head!r}")
 
-    def _fetched(self, number: int, size: int) -> tuple[list[Any], BaseException | None]:
+    def _fetched(
+        self, table: list[Any], number: int, size: int
+    ) -> tuple[list[Any], BaseException | None]:
         """Return more items of an iterator that the candidate kept, and what it raised."""
         self.calls += 1
         self._send(f"next {self.calls}", json.dumps([number, size]).encode())
@@ -198,7 +200,7 @@ class Judge:
         if head == f"odd {self.calls}":
             self._stop("odd", str(self._parsed(content)))
         if head == f"result {self.calls}":
-            match self._decoded(content, [], self._fetched):
+            match self._decoded(content, table):
                 case [[*items], [*end]] if len(items) <= size and (end or len(items) == size):
                     return items, self._ending(end) if end else None
         self._stop("protocol", f"it answered for an iterator with {head!r}")
@@ -242,9 +244,9 @@ class Judge:
         except (ValueError, RecursionError) as error:
             self._stop("protocol", render_exception(error))
 
-    def _decoded(self, text: bytes, table: list[Any], fetch: Fetch | None = None) -> Any:
+    def _decoded(self, text: bytes, table: list[Any]) -> Any:
         try:
-            return decode_reply(text, table, fetch)
+            return decode_reply(text, table, partial(self._fetched, table))
         except Malformed as error:
             self._stop("protocol", str(error))
 

@@ -62,7 +62,7 @@ def without(path: str, hidden: list[str]) -> list[str]:
     if not any(inner.startswith(f"{real}/") for inner in hidden):
         return [path]
     parts = [f"{real}/{name}" for name in os.listdir(real)]
-    shown = [part for part in parts if os.path.realpath(part) not in hidden]
+    shown = [part for part in parts if part not in hidden and not os.path.islink(part)]
     return [found for part in shown for found in without(part, hidden)]
 
 

@@ -81,12 +81,15 @@ class Zygote:
             raise
 
     def _start(self, *fds: int) -> subprocess.Popen[bytes]:
+        readable = readable_paths()
+        covered = any(path.startswith("/tmp/") for path in readable)
+        inside = "/work" if covered else "/tmp"
         config: dict[str, Any] = {
             "tier": self.tier,
             "directory": str(self._directory),
-            "home": "/tmp" if self.tier == "namespaces" else f"{self._directory}/work",
+            "home": inside if self.tier == "namespaces" else f"{self._directory}/work",
             "numpy_path": numpy_path(),
-            "readable": readable_paths(),
+            "readable": readable,
             "hidden": hidden_paths(),
         }
         with tempfile.TemporaryFile() as stdin:

@@ -17,7 +17,7 @@ TMP_OPTIONS = "mode=1777,size=256m,nr_inodes=16k"
 PRIVATE = linux.MS_NOSUID | linux.MS_NODEV
 
 
-def build_root(readable: list[str], hidden: list[str]) -> None:
+def build_root(readable: list[str], hidden: list[str], work: str) -> None:
     """Make the root and enter it; ``hidden`` directories are empty even inside of others.
 
     :raises OSError: when the kernel does not allow it.
@@ -34,11 +34,11 @@ def build_root(readable: list[str], hidden: list[str]) -> None:
             linux.mount("tmpfs", new + path, "tmpfs", PRIVATE, "mode=755,size=64k")
     for path in sorted(readable):  # those that were hidden with what is around them
         _show(new, path)
-    os.makedirs(f"{new}/tmp", exist_ok=True)
-    os.symlink("/tmp", f"{new}/dev/shm")
+    os.makedirs(new + work, exist_ok=True)
+    os.symlink(work, f"{new}/dev/shm")
     linux.make_read_only(new)
     linux.enter_root(new)
-    linux.mount("tmpfs", "/tmp", "tmpfs", PRIVATE, TMP_OPTIONS)
+    linux.mount("tmpfs", work, "tmpfs", PRIVATE, TMP_OPTIONS)
 
 
 def _show(new: str, path: str) -> None:

@@ -42,16 +42,17 @@ EVERYWHERE = {  # the same numbers on every architecture, since Linux 5
     "fspick": 433, "pidfd_getfd": 438, "mount_setattr": 442,
 }  # fmt: skip
 REFUSED_EVERYWHERE = {"setxattrat": 463, "removexattrat": 466, "file_setattr": 469}
-# What Landlock does not cover: attributes and events of files that a program only has to name.
-BY_NAME = {
+# What Landlock does not cover: attributes and events of files that a program can name or read.
+ATTRIBUTES = {
     "x86_64": {
-        "chmod": 90, "chown": 92, "lchown": 94, "utime": 132, "utimes": 235,
+        "chmod": 90, "fchmod": 91, "chown": 92, "fchown": 93, "lchown": 94, "utime": 132,
+        "utimes": 235,
         "inotify_add_watch": 254, "fchownat": 260, "futimesat": 261, "fchmodat": 268,
         "utimensat": 280, "fchmodat2": 452,
     },
     "aarch64": {
-        "inotify_add_watch": 27, "fchmodat": 53, "fchownat": 54, "utimensat": 88,
-        "fchmodat2": 452,
+        "inotify_add_watch": 27, "fchmod": 52, "fchmodat": 53, "fchown": 55, "fchownat": 54,
+        "utimensat": 88, "fchmodat2": 452,
     },
 }  # fmt: skip
 # These fail with an error that programs expect: what they do would outlive the program, or change
@@ -78,6 +79,7 @@ CLONE3 = 435
 CLONE = {"x86_64": 56, "aarch64": 220}
 SOCKET = {"x86_64": 41, "aarch64": 198}
 SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
+IOCTL = {"x86_64": 16, "aarch64": 29}
 # Signals to other processes; the first argument is whom to, in each of them.
 SIGNALS = {
     "x86_64": {"kill": 62, "tkill": 200, "tgkill": 234, "queue": 129, "tgqueue": 297},
@@ -98,6 +100,7 @@ _NEW_NAMESPACES = (
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
+_SET_FLAGS = 0x40086602  # FS_IOC_SETFLAGS
 _DATAGRAM_BIT = 2  # of SOCK_DGRAM and SOCK_RAW, not of SOCK_STREAM and SOCK_SEQPACKET
 _FILTER_MODE = 2
 
@@ -150,9 +153,10 @@ def build_filter(*, hidden: bool, signal_only: int | None = None) -> bytes:
         *_on_argument(PRLIMIT[machine], _EQUAL, 0, _ALLOW, refused),
     ]
     if not hidden:
-        steps += _answer(BY_NAME[machine] | {"socket": SOCKET[machine]}, refused)
-        pair = SOCKETPAIR[machine]
+        steps += _answer(ATTRIBUTES[machine] | {"socket": SOCKET[machine]}, refused)
+        pair, control = SOCKETPAIR[machine], IOCTL[machine]
         steps += _on_argument(pair, _ANY_BIT, _DATAGRAM_BIT, refused, _ALLOW, argument=1)
+        steps += _on_argument(control, _EQUAL, _SET_FLAGS, refused, _ALLOW, argument=1)
     if signal_only is not None:
         for number in SIGNALS[machine].values():
             steps += _on_argument(number, _EQUAL, signal_only, _ALLOW, refused)

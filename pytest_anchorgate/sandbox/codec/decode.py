@@ -154,16 +154,13 @@ def _ending(error: BaseException) -> Iterator[Any]:
 
 
 def _fetched(fetch: Fetch, number: int) -> Iterator[Any]:
-    taken, size = 0, 1
-    while taken < MOST_ITERATED:
-        items, end = fetch(number, min(size, MOST_ITERATED - taken))
-        yield from items
-        if end is not None:
-            yield from _ending(end)
-            return
+    taken, size, end = 0, 1, None
+    while end is None and taken <= MOST_ITERATED:  # one more tells whether it goes on
+        items, end = fetch(number, min(size, MOST_ITERATED + 1 - taken))
+        yield from items[: MOST_ITERATED - taken]
         taken += size
         size *= 2
-    yield from _ending(ending([]))
+    yield from _ending(end or ending([]))
 
 
 def _container(kind: Callable[[], Any], tag: str) -> Callable[[Decoder, list[Any]], Any]:

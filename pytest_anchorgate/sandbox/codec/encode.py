@@ -52,6 +52,7 @@ def encode_call(
     :raises NotPlain: naming the type of an argument that cannot cross.
     """
     encoder = Encoder([])
+    encoder.depth = -1  # the list and the dict of the arguments themselves do not count
     return encoder.text([name, encoder.node(list(args)), encoder.node(kwargs)]), encoder.table
 
 
@@ -195,7 +196,8 @@ class Encoder:
         if self.kept is not None:
             self.kept.append(value)
             return ["lazy", len(self.kept) - 1]
-        items, end = take(value, MOST_ITERATED)
+        items, end = take(value, MOST_ITERATED + 1)
+        del items[MOST_ITERATED:]
         return ["it", end, *self.items(items)]
 
     def _numpy_scalar(self, value: Any, kind: type) -> Any:

@@ -130,7 +130,7 @@ def test_half_of_a_pair_cannot_send_to_others(ask, machine, flags):
 
 
 def test_files_are_changed_and_watched_by_name_only_where_others_are_hidden(ask, machine):
-    for name, number in seccomp.BY_NAME[machine].items():
+    for name, number in seccomp.ATTRIBUTES[machine].items():
         assert ask(number, hidden=True) == ALLOW, name
         assert ask(number, hidden=False) == REFUSE, name
 
@@ -168,7 +168,7 @@ def test_numbers_are_listed_once(machine):
         seccomp.EVERYWHERE,
         seccomp.REFUSED[machine],
         seccomp.REFUSED_EVERYWHERE,
-        seccomp.BY_NAME[machine],
+        seccomp.ATTRIBUTES[machine],
         seccomp.IO_URING,
         seccomp.SIGNALS[machine],
         {"socket": seccomp.SOCKET[machine], "socketpair": seccomp.SOCKETPAIR[machine]},
