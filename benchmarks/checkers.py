@@ -66,7 +66,7 @@ def run_program(sandbox: Sandbox, program: Program) -> Outcome:
         prompt=task.prompt,
         setup=task.setup,
         entry_point=task.entry_point,
-        together=getattr(task, "together", False),
+        together=task.together,
         limits=Limits(cpu_s=program.cpu_s),
     )
 

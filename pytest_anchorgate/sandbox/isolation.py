@@ -157,6 +157,13 @@ TIERS: dict[str, type[Tier]] = {
 }
 
 
+_LIMITED = ("CORE", "CPU", "FSIZE", "NOFILE", "NPROC", "AS")
+_MOST = {  # what we ourselves are limited to; "infinite" is -1
+    which: resource.getrlimit(which)[1] % (1 << 64)
+    for which in (getattr(resource, f"RLIMIT_{name}") for name in _LIMITED)
+}
+
+
 def limit(job: dict[str, Any]) -> None:
     """Set the resource limits of this process and of all that it starts."""
     whole = int(job["cpu_s"]) + 1  # never before the server, which counts exactly
@@ -170,7 +177,7 @@ def limit(job: dict[str, Any]) -> None:
     if sys.platform != "darwin":  # which refuses to limit address space
         limits.append((resource.RLIMIT_AS, job["memory_bytes"], job["memory_bytes"] + HEADROOM))
     for which, soft, hard in limits:
-        most = resource.getrlimit(which)[1] % (1 << 64)  # "infinite" is -1
+        most = _MOST[which]
         resource.setrlimit(which, (min(soft, most), min(hard, most)))
 
 

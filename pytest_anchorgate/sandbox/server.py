@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal.py would make an enum in every fork
 import contextlib
 import gc
 import importlib
-import json
 import os
 import select
 import signal
@@ -18,7 +18,6 @@ from pytest_anchorgate.sandbox.descendants import descendants
 
 TYPE_CHECKING = False  # as from typing, unimported
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import ModuleType
     from typing import Any, NoReturn
 
@@ -63,27 +62,35 @@ class Server:
             os.close(notes)
             self._become(write_note)
         os.close(write_note)
-        note = os.read(notes, 4096)
-        if not note:
-            return None
-        began = json.loads(note)
-        used = _cpu_time(pid)
-        why = self._watch(pid, began["cpu_s"] + used) if "cpu_s" in began else "refused"
-        code, cpu_s = self._bury(pid)
+        verb, _, told = os.read(notes, 4096).decode().partition(" ")
         os.close(notes)
+        if not verb:
+            return None
+        answer = self._seen_through(pid, told) if verb == "began" else self._refused(pid, told)
         if not self.is_judge:
             self.tier.end()
-        if began.get("numpy") and "numpy" not in sys.modules:
+        return answer
+
+    def _seen_through(self, pid: int, told: str) -> dict[str, Any]:
+        """Watch a process to its end, bury it, and return how it ended."""
+        cpu_s, used_s, needs_numpy = map(float, told.split())
+        why = self._watch(pid, cpu_s + used_s)
+        code, spent_s = self._bury(pid)
+        if needs_numpy and "numpy" not in sys.modules:
             with contextlib.suppress(Exception):  # the program has met the same
                 importlib.import_module("numpy")
-        fault = began.get("fault", "")
-        return {"why": why, "code": code, "cpu_s": max(cpu_s - used, 0.0), "fault": fault}
+        return {"why": why, "code": code, "cpu_s": max(spent_s - used_s, 0.0), "fault": ""}
+
+    def _refused(self, pid: int, fault: str) -> dict[str, Any]:
+        """Bury a process that could not be confined, and return why."""
+        code, cpu_s = self._bury(pid)
+        return {"why": "refused", "code": code, "cpu_s": cpu_s, "fault": fault}
 
     def _become(self, notes: int) -> NoReturn:
         """Wait for an order and be its judge or its candidate."""
-        if sys.platform == "linux":
+        if sys.platform == "linux" and not self.tier.namespaced:
             linux.die_with_parent()  # before it is confined too: it might take an order unwatched
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _signal.signal(signal.SIGINT, signal.default_int_handler)
         if not select.select([self.control], [], [], 0)[0]:  # else there is no time to idle
             _rehearse(self.side)  # memory shared with the server is copied now, not then
         while True:
@@ -96,10 +103,9 @@ class Server:
         try:
             self._prepare(order, fds, notes)
         except BaseException as error:
-            os.write(notes, json.dumps({"fault": f"{type(error).__name__}: {error}"}).encode())
+            os.write(notes, f"refused {type(error).__name__}: {error}".encode())
             os._exit(1)
-        began = {"cpu_s": order["cpu_s"], "numpy": order["numpy"]}
-        os.write(notes, json.dumps(began).encode())
+        os.write(notes, f"began {order['cpu_s']} {time.process_time()} {order['numpy']:d}".encode())
         os.close(notes)
         try:
             self.side.main(order, fds)
@@ -123,19 +129,21 @@ class Server:
 
     def _watch(self, pid: int, cpu_s: float) -> str:
         """Return why a process need not be watched further; it may still be running."""
-        with _pidfd(pid) as pidfd:
-            poll = select.poll()
-            for fd in (self.control.fileno(), *([] if pidfd is None else [pidfd])):
-                poll.register(fd, select.POLLIN)
+        pidfd = _pidfd(pid)
+        watched = [self.control.fileno(), *pidfd]
+        try:
             while True:
                 left = cpu_s - _cpu_time(pid)
                 if left <= 0:
                     return "cpu"
-                ready = poll.poll(1000 * max(left if pidfd is not None else POLL_S, POLL_S))
-                if any(fd == self.control.fileno() for fd, _ in ready):
+                ready, _, _ = select.select(watched, [], [], max(left if pidfd else 0.0, POLL_S))
+                if watched[0] in ready:
                     return self._stopped()
                 if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                     return "exited"
+        finally:
+            for fd in pidfd:
+                os.close(fd)
 
     def _stopped(self) -> str:
         if orders.receive_order(self.control) is None:
@@ -192,14 +200,9 @@ def _cpu_time(pid: int) -> float:
         return 0.0
 
 
-@contextlib.contextmanager
-def _pidfd(pid: int) -> Iterator[int | None]:
+def _pidfd(pid: int) -> list[int]:
+    """Return a descriptor that tells of a process's end, or nothing where there is none."""
     try:
-        pidfd = os.pidfd_open(pid)
+        return [os.pidfd_open(pid)]
     except (AttributeError, OSError):  # not Linux, or a kernel or container without it
-        yield None
-        return
-    try:
-        yield pidfd
-    finally:
-        os.close(pidfd)
+        return []

@@ -39,6 +39,7 @@ class Case:
     limits: dict[str, float] = field(default_factory=dict)
     tiers: list[str] = field(default_factory=lambda: list(TIERS))
     why: str = ""  # it runs in these tiers alone
+    sends: bool = False  # it begins with send.py
     runs: int = 1  # what the first leaves behind, the second may find
     alone: bool = False  # it takes up what other programs of the same user need
     settle_s: float = 0.0  # how long to wait for what it left running to do its work
@@ -76,10 +77,11 @@ def read_case(path: Path) -> Case:
     verdicts = {
         tier: [Kind(kind) for kind in kinds] for tier, kinds in said.pop("verdicts", {}).items()
     }
+    begins = (HERE / "send.py").read_text("utf-8") if said.get("sends") else ""
     return Case(
         family=path.parent.name,
         name=path.stem,
-        program=path.read_text("utf-8"),
+        program=begins + path.read_text("utf-8"),
         verdict=verdict,
         verdicts=verdicts,
         **said,

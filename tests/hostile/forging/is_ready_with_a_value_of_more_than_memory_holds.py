@@ -1,19 +1,6 @@
 # /// check
 # verdict = ["protocol", "memory", "cpu"]
 # limits = {cpu_s = 2.0, memory_bytes = 134217728}
+# sends = true
 # ///
-import os
-import stat
-
-
-def send(body):
-    for fd in range(3, 64):
-        try:
-            if stat.S_ISSOCK(os.fstat(fd).st_mode):
-                rest = len(body).to_bytes(4, "little") + body
-                while rest:
-                    rest = rest[os.write(fd, rest) :]
-        except OSError:
-            pass
-
 send(b'ready\n{"f": ["value", "[[0' + b",[]" * 4_000_000 + b'], []]"]}')

@@ -1,19 +1,6 @@
 # /// check
 # verdict = ["protocol"]
 # tests = ["assert f(2) == 4", "assert g(3) == 9", "assert h(3) == 9"]
+# sends = true
 # ///
-import os
-import stat
-
-
-def send(body):
-    for fd in range(3, 64):
-        try:
-            if stat.S_ISSOCK(os.fstat(fd).st_mode):
-                rest = len(body).to_bytes(4, "little") + body
-                while rest:
-                    rest = rest[os.write(fd, rest) :]
-        except OSError:
-            pass
-
 send(b'ready\n{"f": ["call"], "g": ["x", ' + b"[" * 981 + b"]" * 981 + b"]}")

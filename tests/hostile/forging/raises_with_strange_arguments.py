@@ -1,21 +1,7 @@
 # /// check
 # verdict = ["protocol", "exception"]
+# sends = true
 # ///
-import os
-import stat
-
-
-def send(body):
-    for fd in range(3, 64):
-        try:
-            if stat.S_ISSOCK(os.fstat(fd).st_mode):
-                rest = len(body).to_bytes(4, "little") + body
-                while rest:
-                    rest = rest[os.write(fd, rest) :]
-        except OSError:
-            pass
-
-
 def f(x):
     send(b"""raised 1
 {"kind": "raised"}
