@@ -52,12 +52,13 @@ def run(block: str, project: Path) -> str:
 def test_every_command_runs(tmp_path: Path) -> None:
     project = scratch(tmp_path)
     outputs = [run(block, project) for block in commands(with_data=False)]
-    assert len(outputs) == 5
+    assert len(outputs) == 6
     assert outputs[0].count("ACCEPTED") == 2
     assert "the model was not loaded" in outputs[0]
     for narrowed in outputs[2:4]:
         assert "1 passed" in narrowed
         assert "PARTIAL" in narrowed
+    assert "sandbox    namespaces" in outputs[4]
 
 
 def test_every_command_with_public_data_runs(tmp_path: Path) -> None:
