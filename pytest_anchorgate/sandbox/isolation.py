@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NOBODY = 65534
 OPEN_FILES = 256
+SHARED_PROCESSES = 4096  # where the kernel counts all that the user runs besides
 HEADROOM = 64 << 20  # bytes that become free for reporting a MemoryError
 
 
@@ -31,6 +32,7 @@ class Namespaces:
     """
 
     namespaced = True
+    own_user = True
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -80,7 +82,7 @@ class Landlock:
     def __init__(self, config: dict[str, Any]) -> None:
         self.directory = f"{config['directory']}/work"
         self.scoped = landlock.abi() >= landlock.ABI_WITH_SCOPES
-        self.as_root = os.getuid() == 0
+        self.own_user = self.as_root = os.getuid() == 0
         shown = [*root.SYSTEM, *root.SYSTEM_FILES, *config["readable"]]
         readable = [part for path in shown for part in landlock.without(path, config["hidden"])]
         self.rules = landlock.make_ruleset(readable, [config["directory"]], list(root.DEVICES))
@@ -123,6 +125,7 @@ class Rlimits:
     """No walls: resource limits and a working directory alone."""
 
     namespaced = False
+    own_user = False
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.directory = f"{config['directory']}/work"
@@ -164,15 +167,16 @@ _MOST = {  # what we ourselves are limited to; "infinite" is -1
 }
 
 
-def limit(job: dict[str, Any]) -> None:
+def limit(job: dict[str, Any], *, own_user: bool) -> None:
     """Set the resource limits of this process and of all that it starts."""
+    processes = job["processes"] if own_user else max(job["processes"], SHARED_PROCESSES)
     whole = int(job["cpu_s"]) + 1  # never before the server, which counts exactly
     limits = [
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_CPU, whole, whole + 1),
         (resource.RLIMIT_FSIZE, job["file_bytes"], job["file_bytes"]),
         (resource.RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES),
-        (resource.RLIMIT_NPROC, job["processes"], job["processes"]),
+        (resource.RLIMIT_NPROC, processes, processes),
     ]
     if sys.platform != "darwin":  # which refuses to limit address space
         limits.append((resource.RLIMIT_AS, job["memory_bytes"], job["memory_bytes"] + HEADROOM))

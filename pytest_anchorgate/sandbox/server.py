@@ -119,7 +119,7 @@ class Server:
         os.dup2(fds[-1], 2)
         if not self.tier.namespaced:
             os.setsid()
-        isolation.limit(order)
+        isolation.limit(order, own_user=self.tier.own_user)
         self.tier.confine()
         last = 2
         for fd in sorted((*fds, notes)):

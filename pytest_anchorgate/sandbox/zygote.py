@@ -112,14 +112,23 @@ def _ask_for_mapping(control: socket.socket) -> None:
 
 def _serve_inside(tier: isolation.Tier, control: socket.socket, *, is_judge: bool) -> NoReturn:
     """Serve, as the first process of a new PID namespace where the tier has one."""
-    if tier.namespaced:
-        linux.die_with_parent()
-        linux.unshare(linux.CLONE_NEWPID)
-        if (pid := os.fork()) != 0:
-            control.close()
-            os.waitpid(pid, 0)
-            os._exit(0)
-    tier.settle()
-    if tier.namespaced:
-        linux.die_with_parent()  # after the change of user, which takes it back
+    try:
+        if tier.namespaced:
+            _enter_pid_namespace(control)
+        tier.settle()
+        if tier.namespaced:
+            linux.die_with_parent()  # after the change of user, which takes it back
+    except OSError as error:
+        orders.send_answer(control, {"refused": f"{type(error).__name__}: {error}"})
+        os._exit(1)
     Server(tier, control, is_judge=is_judge).serve()
+
+
+def _enter_pid_namespace(control: socket.socket) -> None:
+    """Become the first process of a new PID namespace; its parent waits for it."""
+    linux.die_with_parent()
+    linux.unshare(linux.CLONE_NEWPID)
+    if (pid := os.fork()) != 0:
+        control.close()
+        os.waitpid(pid, 0)
+        os._exit(0)

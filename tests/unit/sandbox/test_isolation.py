@@ -178,19 +178,19 @@ def test_every_change_of_a_directory_is_seen(work, change):
 LIMITED = """
 import json, resource, sys
 from pytest_anchorgate.sandbox import isolation
-isolation.limit(json.loads(sys.argv[1]))
+isolation.limit(json.loads(sys.argv[1]), own_user=sys.argv[2] == "own")
 names = ("CORE", "CPU", "FSIZE", "NOFILE", "NPROC", "AS")
 print(json.dumps({n: resource.getrlimit(getattr(resource, "RLIMIT_" + n)) for n in names}))
 """
 LIMIT = {"cpu_s": 2.5, "memory_bytes": 2048 * MIB, "file_bytes": MIB, "processes": 64}
 
 
-def limits_of(job, **soft):
+def limits_of(job, user="own", **soft):
     def lower():
         for name, value in soft.items():
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
-    arguments = [sys.executable, "-c", LIMITED, json.dumps(job)]
+    arguments = [sys.executable, "-c", LIMITED, json.dumps(job), user]
     return json.loads(subprocess.check_output(arguments, preexec_fn=lower))
 
 
@@ -204,6 +204,12 @@ def test_limits_are_set_for_the_process():
     assert made["AS"] == [2048 * MIB, 2048 * MIB + isolation.HEADROOM]
 
 
+def test_a_user_with_other_processes_has_room_for_them():
+    assert limits_of(LIMIT, "shared")["NPROC"] == [isolation.SHARED_PROCESSES] * 2
+    more = LIMIT | {"processes": 2 * isolation.SHARED_PROCESSES}
+    assert limits_of(more, "shared")["NPROC"] == [2 * isolation.SHARED_PROCESSES] * 2
+
+
 def test_a_lower_limit_of_the_machine_stands():
     made = limits_of(LIMIT, CPU=2, NOFILE=100, FSIZE=1000)
     assert (made["CPU"], made["NOFILE"], made["FSIZE"]) == ([2, 2], [100, 100], [1000, 1000])
@@ -215,5 +221,5 @@ def test_the_kernel_never_ends_a_process_before_its_time(cpu_s):
     set_to = {}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(resource, "setrlimit", lambda which, pair: set_to.update({which: pair}))
-        isolation.limit(LIMIT | {"cpu_s": cpu_s})
+        isolation.limit(LIMIT | {"cpu_s": cpu_s}, own_user=True)
     assert set_to[resource.RLIMIT_CPU][0] >= cpu_s
