@@ -69,6 +69,8 @@ def _configure_gate(config: pytest.Config) -> None:
         run = open_run(options)
     gate = GateSession(options, run)
     planck = config.stash[planck_key] = Planck(gate)
+    if worker is not None:
+        config.add_cleanup(gate.close)
     gate.planned()  # a wrong task file is a usage error, before any weight is read
     config.pluginmanager.register(ItemsPlugin(planck, config), "anchorgate-items")
     if worker is None and not config.option.collectonly:

@@ -6,6 +6,7 @@ and `confine` in every process that a server forks, just before the program. Run
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
@@ -70,6 +71,9 @@ class Namespaces:
             empty(self.directory)
             self._untouched = _state(self.directory)
 
+    def leave(self) -> None:
+        """Need nothing: all of it goes with the namespaces."""
+
     def confine(self) -> None:
         """Need nothing: no privilege is left."""
 
@@ -104,6 +108,10 @@ class Landlock:
     def end(self) -> None:
         """Throw the working directory away."""
         _remove(self.directory)
+
+    def leave(self) -> None:
+        """Throw away what the zygote was given to work in."""
+        _remove_box(self.directory)
 
     def confine(self) -> None:
         """Give up every privilege; a root keeps reading what Landlock lets it read."""
@@ -145,6 +153,10 @@ class Rlimits:
     def end(self) -> None:
         """Throw the working directory away."""
         _remove(self.directory)
+
+    def leave(self) -> None:
+        """Throw away what the zygote was given to work in."""
+        _remove_box(self.directory)
 
     def confine(self) -> None:
         """Take nothing away."""
@@ -200,6 +212,14 @@ def _state(directory: str) -> tuple[int, ...]:
 def _make(directory: str) -> None:
     os.mkdir(directory, 0o700)
     os.chdir(directory)
+
+
+def _remove_box(directory: str) -> None:
+    """Remove a working directory and the one around it, also where nobody else is left to."""
+    with contextlib.suppress(OSError):
+        _remove(directory)
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(directory))
 
 
 def _remove(directory: str) -> None:

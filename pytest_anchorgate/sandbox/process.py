@@ -67,8 +67,10 @@ class Zygote:
 
     def __init__(self, tier: str) -> None:
         self.tier = tier
-        self._directory = Path(tempfile.mkdtemp(prefix="anchorgate-"))
-        self._directory.chmod(0o711)
+        self._directory: Path | None = None  # namespaces have one that nobody else sees
+        if tier != "namespaces":
+            self._directory = Path(tempfile.mkdtemp(prefix="anchorgate-"))
+            self._directory.chmod(0o711)
         self.judges, judges = socket.socketpair()
         self.candidates, candidates = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - stop() closes it
@@ -156,9 +158,10 @@ class Zygote:
                 process.wait()
             _wait_for_group(process.pid)
         self._errors.close()
-        with contextlib.suppress(OSError):
-            empty(str(self._directory))
-            self._directory.rmdir()
+        if self._directory is not None:  # where its server could not remove it
+            with contextlib.suppress(OSError):
+                empty(str(self._directory))
+                self._directory.rmdir()
 
 
 def _wait_for_group(group: int) -> None:

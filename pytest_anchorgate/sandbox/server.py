@@ -50,6 +50,12 @@ class Server:
         orders.send_answer(self.control, {"ready": True})
         while (answer := self._served()) is not None:
             orders.send_answer(self.control, answer)
+        self._leave()
+
+    def _leave(self) -> NoReturn:
+        """End: nobody gives orders any more."""
+        if not self.is_judge:
+            self.tier.leave()
         os._exit(0)
 
     def _served(self) -> dict[str, Any] | None:
@@ -138,17 +144,17 @@ class Server:
                     return "cpu"
                 ready, _, _ = select.select(watched, [], [], max(left if pidfd else 0.0, POLL_S))
                 if watched[0] in ready:
-                    return self._stopped()
+                    return self._stopped(pid)
                 if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                     return "exited"
         finally:
             for fd in pidfd:
                 os.close(fd)
 
-    def _stopped(self) -> str:
+    def _stopped(self, pid: int) -> str:
         if orders.receive_order(self.control) is None:
-            self._kill_all(0)
-            os._exit(0)
+            self._bury(pid)
+            self._leave()
         return "stopped"
 
     def _bury(self, pid: int) -> tuple[int, float]:

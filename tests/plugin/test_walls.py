@@ -42,6 +42,18 @@ def test_the_tier_that_was_asked_for_is_reported(
     result.stdout.fnmatch_lines([f"sandbox    {tier}*"])
 
 
+@pytest.mark.parametrize("tier", ["landlock", "rlimits"])
+@WAYS
+def test_no_process_of_a_session_leaves_a_directory(
+    project: GateProject, tier: str, way: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = project.path / "tmp"
+    own.mkdir()
+    monkeypatch.setenv("TMPDIR", str(own))
+    assert project.gate("--gate-sandbox", tier, *way)[0].ret == 0
+    assert list(own.glob("anchorgate-*")) == []
+
+
 def test_auto_takes_the_strongest_tier_that_starts(project: GateProject) -> None:
     assert project.gate()[1]["sandbox"] == "namespaces"
     (project.path / "conftest.py").write_text(REFUSING.format(refused={"namespaces"}))
