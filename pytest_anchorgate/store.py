@@ -91,11 +91,24 @@ class Store:
             ) from None
         with self._readable_errors():
             self._db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            self._use_write_ahead_log()
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._refuse_other_version()
             self._db.executescript(SCHEMA)
             self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _use_write_ahead_log(self) -> None:
+        """Set the journal's mode; SQLite does not wait for others who do so at the same time."""
+        deadline = time.monotonic() + BUSY_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     def _refuse_other_version(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
