@@ -60,8 +60,6 @@ class GateSession:
         self.options = options
         self.run = run
         self._suites: dict[str, tuple[Task, ...]] = {}
-        self._canaries_ran = False
-        self._distrust: CanaryError | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -76,6 +74,16 @@ class GateSession:
     @cached_property
     def _sandbox(self) -> Sandbox:
         return Sandbox(self.run.sandbox)
+
+    @cached_property
+    def _distrust(self) -> CanaryError | None:
+        """Why this process's sandbox cannot be believed, asked once, or None."""
+        try:
+            with self.turns.one():
+                require_canaries(self._sandbox)
+        except CanaryError as error:
+            return error
+        return None
 
     @cached_property
     def prompter(self) -> Prompter:
@@ -190,7 +198,10 @@ class GateSession:
     def _verify(
         self, task: Task, text: str, *, prompt: Prompt, sample: int = 0, whole: bool = False
     ) -> Verdict:
-        """Return the verdict on an answer; an anchor that ran out of time runs again, alone."""
+        """Return the verdict on an answer; an anchor that ran out of time runs again, alone.
+
+        :raises CanaryError: when a canary of this process did not end as it must.
+        """
         decide = partial(
             verify,
             task,
@@ -201,28 +212,14 @@ class GateSession:
             whole=whole,
             timeout_s=self.options.timeout_s,
         )
-        self._require_canaries()
+        if self._distrust is not None:
+            raise self._distrust
         with self.turns.one():
             verdict = decide()
         if verdict.status is not Status.TIMEOUT or task.suite != "anchor":
             return verdict
         with self.turns.alone():
             return replace(decide(), first_reason=verdict.reason)
-
-    def _require_canaries(self) -> None:
-        """See once that this process's sandbox decides what is known as it must.
-
-        :raises CanaryError: when it does not, at every call.
-        """
-        if not self._canaries_ran:
-            self._canaries_ran = True
-            try:
-                with self.turns.one():
-                    require_canaries(self._sandbox)
-            except CanaryError as error:
-                self._distrust = error
-        if self._distrust is not None:
-            raise self._distrust
 
     def complete(self, text: str, *, max_new_tokens: int | None, stop: Sequence[str]) -> str:
         """Return what the model continues ``text`` with.

@@ -25,7 +25,9 @@ from pytest_anchorgate.sandbox.codec.encode import (
     take,
 )
 from pytest_anchorgate.sandbox.trial import (
+    MODULE,
     PROGRAM,
+    RECURSION_LIMIT,
     Broken,
     Trial,
     executed,
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-MODULE = "__program__"
-RECURSION_LIMIT = 5000
 REHEARSED = "def f(x, y, z=0):\n    return [v for v in (x, y)]\n"
 FRAME_HEAD = 64  # bytes that a frame's first line needs at most
 

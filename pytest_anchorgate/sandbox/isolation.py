@@ -86,7 +86,7 @@ class Landlock:
     def __init__(self, config: dict[str, Any]) -> None:
         self.directory = f"{config['directory']}/work"
         self.scoped = landlock.abi() >= landlock.ABI_WITH_SCOPES
-        self.own_user = self.as_root = os.getuid() == 0
+        self.own_user = os.getuid() == 0  # which then becomes nobody
         shown = [*root.SYSTEM, *root.SYSTEM_FILES, *config["readable"]]
         readable = [part for path in shown for part in landlock.without(path, config["hidden"])]
         self.rules = landlock.make_ruleset(readable, [config["directory"]], list(root.DEVICES))
@@ -102,7 +102,7 @@ class Landlock:
     def begin(self) -> None:
         """Make an empty working directory."""
         _make(self.directory)
-        if self.as_root:
+        if self.own_user:
             os.chown(self.directory, NOBODY, NOBODY)
 
     def end(self) -> None:
@@ -116,7 +116,7 @@ class Landlock:
     def confine(self) -> None:
         """Give up every privilege; a root keeps reading what Landlock lets it read."""
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1, about="no_new_privs")
-        if self.as_root:
+        if self.own_user:
             linux.prctl(linux.PR_SET_KEEPCAPS, 1, about="keepcaps")
             held = linux.permitted_capabilities()
             _become_nobody()

@@ -19,7 +19,15 @@ from functools import partial
 from pytest_anchorgate.sandbox.channel import Channel, Closed, Oversized
 from pytest_anchorgate.sandbox.codec.decode import Malformed, decode_reply, ending, made_exception
 from pytest_anchorgate.sandbox.codec.encode import NotPlain, encode_call, encode_reply
-from pytest_anchorgate.sandbox.trial import MOST_FRAMES, Broken, Trial, executed, lift_memory_limit
+from pytest_anchorgate.sandbox.trial import (
+    MODULE,
+    MOST_FRAMES,
+    RECURSION_LIMIT,
+    Broken,
+    Trial,
+    executed,
+    lift_memory_limit,
+)
 from pytest_anchorgate.sandbox.trial import report as broken_report
 from pytest_anchorgate.sandbox.values import render_exception, shorten
 
@@ -29,8 +37,6 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, NoReturn
 
-
-MODULE = "__program__"  # what tests and program are called; not "__main__": see docs/verdicts.md
 # Modules that tests may find under a name which the program imported them by.
 MODULES = frozenset({
     "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools",
@@ -38,7 +44,6 @@ MODULES = frozenset({
     "statistics", "string", "sys", "typing",
 })  # fmt: skip
 REHEARSED = marshal.dumps([compile("assert f(1, [2], k='a') == [1]", "", "exec")])
-RECURSION_LIMIT = 5000  # reading a deep value must not hang on how deep the test is
 _FAILURES = ("raised", "exit", "memory", "syntax")  # what a program may say of itself
 _VERDICTS = (*_FAILURES, "passed", "assertion")  # and, with the nonce, of its tests
 _TEXTS = ("where", "left", "operator", "right", "exception")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PROGRAM, PROMPT, SETUP, TEST = "<program>", "<prompt>", "<setup>", "<test "
 FAILED = "@failed"  # not an identifier: no test can mean it
+MODULE = "__program__"  # what tests and program are called; not "__main__": see docs/verdicts.md
+RECURSION_LIMIT = 5000  # for reading a deep value, however deep the caller stands already
 MOST_FRAMES = 20
 
 
