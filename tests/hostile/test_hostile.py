@@ -79,7 +79,7 @@ def test_program(case: Case, tier: str, sandboxes: Sandboxes, world: World, crow
         fcntl.flock(crowd, fcntl.LOCK_EX if case.alone and tier != TIERS[0] else fcntl.LOCK_SH)
         try:
             world.callers()  # what an earlier one left there is not this one's doing
-            before, zygote = world.seen(), sandbox._zygote
+            before, held, zygote = world.seen(), world.descriptors(), sandbox._zygote
             outcomes = [run(sandbox, case, world) for _ in range(case.runs)]
             time.sleep(case.settle_s)
         finally:
@@ -93,6 +93,8 @@ def test_program(case: Case, tier: str, sandboxes: Sandboxes, world: World, crow
         assert canary(sandbox) == fresh
         assert eventually(world.strays, []) == []
         assert eventually(world.seen, before) == before
+        # Fewer is no fault of the program's: an earlier test's garbage may be collected meanwhile.
+        assert eventually(lambda: world.descriptors() - held, set()) == set()
 
 
 def run(sandbox: Sandbox, case: Case, world: World) -> Outcome:

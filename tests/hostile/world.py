@@ -131,9 +131,16 @@ class World:
             "environment": hashlib.sha256(repr(sorted(os.environ.items())).encode()).hexdigest(),
             "ourselves": _traits(os.getpid()),
             "victim": _traits(self.victim.pid),
-            "descriptors": sorted(map(str, Path("/proc/self/fd").iterdir())),
             "planted": sorted(self._planted()),
         }
+
+    def descriptors(self) -> set[tuple[str, str]]:
+        """Return what this process holds open, each with its number."""
+        found = set()
+        for link in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):  # the one that this listing itself had
+                found.add((link.name, str(link.readlink())))
+        return found
 
     def _planted(self) -> list[str]:
         return [str(made) for path in self.watched for made in path.glob(f"*{PLANTED}*")]
