@@ -21,7 +21,7 @@ LAYERS = (
     {"session", "run", "planck", "controller", "prompter", "turns", "cli"},
     {"report", "gate", "stats"},
     {"verify"},
-    {"tasks", "sandbox", "engine", "store"},
+    {"tasks", "sandbox", "engine", "store", "git"},
     {"pack"},
     {"errors"},
 )
