@@ -19,7 +19,7 @@ LAYERS = (
     {"plugin"},
     {"options", "option_table"},
     {"session", "run", "planck", "controller", "prompter", "turns", "cli"},
-    {"report", "gate", "stats"},
+    {"report", "gate", "waivers", "stats"},
     {"verify"},
     {"tasks", "sandbox", "engine", "store", "git"},
     {"pack"},
