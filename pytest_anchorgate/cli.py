@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anchorgate.errors import AnchorgateError, UsageError
+from pytest_anchorgate.ledger import FILE, WIDTH, history_json, read_ledger, render_history
 from pytest_anchorgate.pack.describe import describe, render_description
 from pytest_anchorgate.pack.format import read_pack
 from pytest_anchorgate.pack.locate import find_pack
@@ -52,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_unpack(commands)
     _add_inspect(commands)
     _add_diff(commands)
+    _add_history(commands)
     return parser
 
 
@@ -88,6 +91,13 @@ def _add_diff(commands: Commands) -> None:
     command.add_argument("b", metavar="B")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=_run_diff)
+
+
+def _add_history(commands: Commands) -> None:
+    command = commands.add_parser("history", help="print what was tried, and what came of it")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument("--packs", metavar="DIR", type=Path, default=PACKS, help="default: packs")
+    command.set_defaults(run=_run_history)
 
 
 def _run_pack(options: argparse.Namespace) -> int:
@@ -134,6 +144,18 @@ def _run_diff(options: argparse.Namespace) -> int:
     with ProgressLine("comparing") as progress:
         diff = diff_packs(a, b, progress=progress)
     print(diff_json(diff) if options.json else render_diff(diff))
+    return 0
+
+
+def _run_history(options: argparse.Namespace) -> int:
+    path = options.packs / FILE
+    attempts = read_ledger(path)
+    if options.json:
+        print(history_json(attempts))
+    else:
+        width = shutil.get_terminal_size((WIDTH, 24)).columns
+        where = "" if attempts else f"{path}: "
+        print(f"{where}{render_history(attempts, width=width)}")
     return 0
 
 

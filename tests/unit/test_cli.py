@@ -9,6 +9,8 @@ import pytest
 
 from pytest_anchorgate import cli
 from pytest_anchorgate.errors import UsageError
+from pytest_anchorgate.ledger import append_attempt, read_ledger, render_history
+from tests.attempts import attempt
 
 
 @pytest.fixture
@@ -101,6 +103,55 @@ def test_unpack_and_diff(pack, capsys):
     assert (status, json.loads(out)["same"]) == (0, True)
     status, out, _ = run(capsys, "diff", "a.planck", "a.planck")
     assert "total [2]" in out
+
+
+@pytest.fixture
+def packs(here, monkeypatch):
+    """Two attempts in packs/ledger.jsonl, on a terminal of 100 columns."""
+    monkeypatch.setenv("COLUMNS", "100")
+    (here / "packs").mkdir()
+    for number in (1, 2):
+        made = attempt(pack=f"v{number}.planck", lost=number)
+        append_attempt(here / "packs" / "ledger.jsonl", made)
+    return here / "packs"
+
+
+def test_history_is_the_table_of_the_ledger(packs, capsys):
+    table = render_history(read_ledger(packs / "ledger.jsonl"))
+    assert run(capsys, "history") == (0, f"{table}\n", "")
+    packs.rename("others")
+    assert run(capsys, "history", "--packs", "others") == (0, f"{table}\n", "")
+
+
+def test_history_fits_the_terminal(packs, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    status, out, _ = run(capsys, "history")
+    assert (status, out.splitlines()[0].split()) == (0, ["pack", "v2.planck"])
+    assert out.endswith("\n1 older attempt is not shown\n")
+
+
+def test_history_as_json(packs, capsys):
+    status, out, _ = run(capsys, "history", "--json")
+    listed = [(made["pack"], made["lost"], made["suites"]) for made in json.loads(out)]
+    assert (status, listed) == (
+        0, [("v1.planck", 1, {"mbpp": [13, 100]}), ("v2.planck", 2, {"mbpp": [13, 100]})]
+    )  # fmt: skip
+
+
+def test_a_history_without_attempts(here, capsys):
+    assert run(capsys, "history") == (0, "packs/ledger.jsonl: no attempts yet\n", "")
+    assert run(capsys, "history", "--json") == (0, "[]\n", "")
+
+
+def test_a_ledger_that_cannot_be_read_is_one_line(packs, capsys):
+    with (packs / "ledger.jsonl").open("a") as ledger:
+        ledger.write('{"event": ')
+    status, out, err = run(capsys, "history")
+    assert (status, out) == (1, "")
+    assert err.startswith(
+        """anchorgate: packs/ledger.jsonl:3: was cut, and ends in '{"event": '."""
+    )
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ LAYERS = (
     {"plugin"},
     {"options", "option_table"},
     {"session", "run", "planck", "controller", "prompter", "turns", "cli"},
-    {"report", "gate", "waivers", "stats"},
+    {"report", "gate", "waivers", "stats", "ledger"},
     {"verify"},
     {"tasks", "sandbox", "engine", "store", "git"},
     {"pack"},
