@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
+from pytest_anchorgate.tasks.task import Task
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 TENSOR_NAMES = TEXT.filter(lambda name: name != "__metadata__" and not name.startswith("assets/"))
 ASSET_NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True)
@@ -58,3 +60,26 @@ def pack_contents(draw: st.DrawFn) -> dict[str, Any]:
         "provenance": draw(st.dictionaries(TEXT, TEXT, max_size=3)),
         "prompt_style": draw(st.sampled_from(styles)),
     }
+
+
+def tasks() -> st.SearchStrategy[Task]:
+    """Any value that a task may have, whether or not its sources compile."""
+    return st.builds(
+        Task,
+        id=TEXT.filter(bool),
+        suite=st.just("anchor"),
+        prompt=TEXT,
+        entry_point=st.sampled_from(["f", "g"]),
+        tests=st.lists(TEXT, min_size=1, max_size=2).map(tuple),
+        text=TEXT,
+        setup=TEXT,
+        sentinel=st.booleans(),
+        timeout_s=st.none() | st.floats(0.1, 60),
+        together=st.booleans(),
+        origin=st.sampled_from(["", "anchors/a.jsonl:1"]),
+    )
+
+
+def suites() -> st.SearchStrategy[list[Task]]:
+    """Lists of tasks, each id once."""
+    return st.lists(tasks(), unique_by=lambda task: task.id, max_size=4)

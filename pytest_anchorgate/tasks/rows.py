@@ -49,6 +49,11 @@ def read_lines(path: Path, *, option: str) -> list[Line]:
     except OSError as error:
         why = error.strerror or str(error)
         raise UsageError(f"{option} {path}: cannot be read: {why}. Name a task file.") from error
+    return split_lines(content, path)
+
+
+def split_lines(content: bytes, path: Path) -> list[Line]:
+    """Return the lines of a plain or gzipped file's content; ``path`` is what messages name."""
     if content.startswith(_GZIP_MAGIC):
         content = _unzip(path, content)
     lines = content.removeprefix(_BYTE_ORDER_MARK).split(b"\n")

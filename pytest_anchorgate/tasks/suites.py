@@ -26,7 +26,9 @@ from pytest_anchorgate.tasks.rows import Line, clip, field_names, read_lines
 from pytest_anchorgate.tasks.spec import SuiteSpec, parse_suite_spec
 from pytest_anchorgate.tasks.task import Task, canonical_id
 
-__all__ = ["SUITES", "Suite", "SuiteSpec", "load_references", "load_suite", "parse_suite_spec"]
+__all__ = [
+    "SUITES", "Suite", "SuiteSpec", "load_own", "load_references", "load_suite", "parse_suite_spec",
+]  # fmt: skip
 
 LoadLines = Callable[[list[Line], Callable[[int], bool]], Iterator[Task]]
 
@@ -100,8 +102,18 @@ def load_suite(
     tasks: list[Task] = []
     for spec in specs:
         tasks += _load_spec(name, spec, option=option, resolve=resolve)
-    _refuse_duplicates(tasks)
-    return tuple(with_exceptions(tasks))
+    return _whole_suite(tasks)
+
+
+def load_own(
+    name: str, files: Iterable[tuple[SuiteSpec, list[Line]]], *, resolve: Mapping[str, SuiteSpec]
+) -> tuple[Task, ...]:
+    """Return the tasks of own rows that were read elsewhere, as `load_suite` does of files.
+
+    Here a file without lines, or without a row in its range, has no tasks.
+    """
+    tasks = [task for spec, lines in files for task in _own(name, spec, lines, resolve)]
+    return _whole_suite(tasks)
 
 
 def load_references(spec: SuiteSpec) -> dict[str, str]:
@@ -127,12 +139,19 @@ def _load_spec(
     if kinds:
         tasks = list(_kind_of(lines, kinds, option=option).load(lines, spec.takes))
     else:
-        _refuse_published(lines[0])
-        rows = read_own(lines)
-        tasks = _in_range(spec, own_tasks(rows, name, _resolve(rows, resolve)))
+        tasks = _own(name, spec, lines, resolve)
     if not tasks:
         raise TaskFileError(f"{spec}: no task of {name!r} has such a number. Nothing to judge.")
     return tasks
+
+
+def _own(
+    name: str, spec: SuiteSpec, lines: list[Line], resolve: Mapping[str, SuiteSpec]
+) -> list[Task]:
+    for line in lines[:1]:
+        _refuse_published(line)
+    rows = read_own(lines)
+    return _in_range(spec, own_tasks(rows, name, _resolve(rows, resolve)))
 
 
 def _kind_of(lines: list[Line], kinds: Sequence[FileKind], *, option: str) -> FileKind:
@@ -212,7 +231,7 @@ def _referred_suite(row: ReferenceRow, line: Line, resolve: Mapping[str, SuiteSp
     raise TaskFileError(f"{line.where}: {clip(row.ref)} names no suite's task. Write {allowed}.")
 
 
-def _refuse_duplicates(tasks: Iterable[Task]) -> None:
+def _whole_suite(tasks: list[Task]) -> tuple[Task, ...]:
     seen: dict[str, Task] = {}
     for task in tasks:
         if (first := seen.setdefault(task.id, task)) is not task:
@@ -220,3 +239,4 @@ def _refuse_duplicates(tasks: Iterable[Task]) -> None:
                 f"{task.origin}: the task id {task.id!r} is already at {first.origin}. "
                 "An id occurs once in a suite."
             )
+    return tuple(with_exceptions(tasks))

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"plugin"},
     {"options", "option_table"},
-    {"session", "run", "planck", "controller", "prompter", "turns", "cli"},
+    {"session", "run", "planck", "controller", "prompter", "turns", "cli", "ratchet"},
     {"report", "gate", "waivers", "stats", "ledger"},
     {"verify"},
     {"tasks", "sandbox", "engine", "store", "git"},
