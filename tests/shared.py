@@ -1,12 +1,17 @@
-"""The public data beside the project: used by path, never copied."""
+"""What tests share: the public data beside the project, and files made once for all workers."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DATA = Path(
     os.environ.get("ANCHORGATE_DATA", Path(__file__).parent.parent.parent / "shared" / "data")
@@ -18,6 +23,21 @@ def shared_data() -> Path:
     if not DATA.is_dir():
         pytest.skip("no ../shared/data")
     return DATA
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return the file ``name`` of this test run: one of xdist's workers makes it, all wait."""
+    folder = factory.getbasetemp()
+    if folder.name.startswith("popen-"):  # an xdist worker's own; all of them share its parent
+        folder = folder.parent
+    path = folder / name
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            made = folder / f"unfinished-{name}"
+            make(made)
+            made.rename(path)
+    return path
 
 
 def published_verdicts(path: Path) -> set[str]:
