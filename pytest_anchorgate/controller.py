@@ -5,76 +5,43 @@ Knows nothing of pytest; ``plugin`` hands it what reports carry.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_anchorgate.baseline import (
+    Baseline,
+    anchors_of,
+    changed_lines,
+    changed_tasks,
+    find_baseline,
+    run_baseline,
+)
+from pytest_anchorgate.breaches import Breaches, find_breaches
+from pytest_anchorgate.certify import certify, contradictions
 from pytest_anchorgate.engine.process import ModelCommand, ModelProcess
 from pytest_anchorgate.errors import AnchorgateError
-from pytest_anchorgate.gate import Decision, Ruling, exit_status, judge
-from pytest_anchorgate.report.gated import GateReport, PackReport
-from pytest_anchorgate.report.json import write_json
+from pytest_anchorgate.gate import Coverage, Decision, Ruling, exit_status, judge
+from pytest_anchorgate.history import record_attempt
+from pytest_anchorgate.progress import Progress, Terminal
+from pytest_anchorgate.redecide import baseline_run
+from pytest_anchorgate.report.gated import BaselineReport, GateReport, Seconds
+from pytest_anchorgate.report.suites import suite_reports
 from pytest_anchorgate.report.terminal import render_lines
+from pytest_anchorgate.reporting import Rows, baseline_report, pack_report, rerun_command
 from pytest_anchorgate.run import production_fault
 from pytest_anchorgate.store import ModelState, ModelStatus, Traffic
 from pytest_anchorgate.verify import Status
+from pytest_anchorgate.writing import workflow_commands, write_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
+    from pytest_anchorgate.report.gated import Row
     from pytest_anchorgate.session import GateSession
 
-PROGRESS_AFTER_S = 2.0
-PROGRESS_EVERY_S = 5.0
-
-
-class Terminal:
-    """The standard output that the session began with: its lines are never captured.
-
-    While a test waits for its answer, pytest captures what is written, and a line on progress
-    would be shown only after a failure.
-    """
-
-    def __init__(self) -> None:
-        try:
-            self._fd: int | None = os.dup(sys.stdout.fileno())
-        except (OSError, ValueError):  # an embedding that has no such file: say nothing
-            self._fd = None
-
-    def say(self, line: str) -> None:
-        """Write one line; pytest may be in the middle of its own."""
-        if self._fd is not None:
-            os.write(self._fd, f"\n{line}\n".encode())
-
-    def close(self) -> None:
-        """Give the descriptor back; safe to call twice."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-
-@dataclass(slots=True)
-class Progress:
-    """Says how far generation is, at most every few seconds and only when it takes long."""
-
-    say: Callable[[str], None]
-    began: float = 0.0
-    said: float = 0.0
-
-    def __call__(self, answered: int, total: int) -> None:
-        """Note that ``answered`` of ``total`` requests are done."""
-        now = time.monotonic()
-        if not self.began:
-            self.began = self.said = now
-        if answered == total or now - self.began < PROGRESS_AFTER_S:
-            return
-        if now - self.said >= PROGRESS_EVERY_S or self.said == self.began:
-            self.said = now
-            self.say(f"anchorgate: {answered} of {total} completions, {now - self.began:.0f} s")
+NO_TRAFFIC = Traffic(generated=0, generated_tokens=0, reused=0, reused_tokens=0)
 
 
 class Controller:
@@ -82,13 +49,18 @@ class Controller:
 
     def __init__(self, gate: GateSession) -> None:
         self.gate = gate
-        self.verdicts: dict[str, dict[str, Any]] = {}
+        self.records: dict[str, dict[str, Any]] = {}
         self.faults: list[str] = []
+        self.notes: list[str] = []
+        self.problems: list[str] = []  # what was asked for beside a decision and could not be done
+        self.baseline = Baseline(certificate=None, where="none: the run ended before it was read")
+        self.breaches = Breaches(waived=frozenset(), lines=())
+        self._uncertified = False
         self._report: GateReport | None = None
         self._begun = False
         self._terminal = Terminal()
         self._began = time.perf_counter()
-        self._model: ModelProcess | None = None
+        self._models: list[ModelProcess] = []
 
     @property
     def title(self) -> str:
@@ -96,45 +68,71 @@ class Controller:
         run = self.gate.run
         if run.pack is None:
             return f"completions from {self.gate.options.completions}"
-        return f"{_shown(self.gate, run.pack)}, sha256 {run.pack_sha256[:16]}"
+        return f"{self.gate.shown(run.pack)}, sha256 {run.pack_sha256[:16]}"
 
     def start(self) -> str | None:
         """Open the run's queue and watch it; the model starts with the first open request.
 
-        Return why the pack cannot be trusted, if it cannot: then nothing was started.
+        Return why nothing can be trusted, if so: then nothing was started.
 
-        :raises AnchorgateError: when the store cannot be used or anchors do not fit the context.
+        :raises AnchorgateError: when the store cannot be used, a baseline or waiver cannot be
+            read, or anchors do not fit the context.
         """
         gate = self.gate
-        fault = production_fault(gate.options, gate.run)
+        fault = production_fault(gate.options, gate.run) or self._hold_to_baseline()
         if fault is not None:
             return fault
         gate.require_answers_fit()
         gate.store.begin(gate.run.id)
         self._begun = True
-        if gate.run.pack is None or gate.run.identity is None:
+        if gate.run.pack is not None:
+            self._watch(gate.run.id, gate.run.pack)
+        baseline = gate.run.baseline
+        if baseline is not None and baseline.pack is not None:
+            gate.store.begin(baseline_run(gate.run.id))
+            self._watch(baseline_run(gate.run.id), baseline.pack)
+        return None
+
+    def _hold_to_baseline(self) -> str | None:
+        """Find what verdicts are held against; return why it is not about today's tasks."""
+        gate = self.gate
+        self.breaches = find_breaches(gate)
+        self.baseline = find_baseline(gate.options)
+        certificate = self.baseline.certificate
+        if certificate is None:
             return None
+        waived = self.breaches.waived
+        gate.run = replace(gate.run, baseline=run_baseline(gate, certificate, waived))
+        first, *more = changed_lines(
+            changed_tasks(gate, certificate), self.baseline.where, waived
+        ) or ("",)
+        self.faults += more
+        return first or None
+
+    def _watch(self, run: str, pack: str) -> None:
+        """Start to watch a queue for a pack."""
+        gate = self.gate
+        assert gate.run.identity is not None, "a pack is answered for by an engine"
         command = ModelCommand(
-            pack=Path(gate.run.pack),
+            pack=Path(pack),
             identity=gate.run.identity,
             batch_tokens=gate.options.batch_tokens,
             store=gate.options.store,
-            run=gate.run.id,
+            run=run,
         )
-        self._model = ModelProcess(command, progress=Progress(self._terminal.say))
-        self._model.start()
-        return None
+        model = ModelProcess(command, progress=Progress(self._terminal.say))
+        model.start()
+        self._models.append(model)
 
-    def record(self, verdict: Mapping[str, Any]) -> None:
-        """Take one item's verdict; the last one of a repeated item counts.
+    def record(self, record: Mapping[str, Any], nodeid: str) -> None:
+        """Take one item's record; the last one of a repeated item counts.
 
-        A ``fault`` beside it says that nothing of its process can be believed.
+        A ``fault`` in it says that its verdict, or its process, cannot be believed.
         """
-        kept = dict(verdict)
-        fault = kept.pop("fault", None)
+        fault = record.get("fault")
         if fault is not None and fault not in self.faults:
             self.faults.append(fault)
-        self.verdicts[verdict["key"]] = kept
+        self.records[record["key"]] = {**record, "nodeid": nodeid}
 
     def close(self) -> None:
         """End what this run started; safe to call twice."""
@@ -143,106 +141,153 @@ class Controller:
         self.gate.close()
 
     def stop(self) -> None:
-        """End the model's process; safe to call twice."""
-        if self._model is not None:
-            self._model.stop()
-            self._model = None
+        """End the models' processes; safe to call twice."""
+        while self._models:
+            self._models.pop().stop()
 
-    def finish(self, fault: str | None = None) -> GateReport:
-        """Decide, write the JSON report, and forget the run's queue; once is enough."""
+    def finish(self, fault: str | None = None, *, markexpr: str = "") -> GateReport:
+        """Decide, write what was asked for, and forget the run's queue; once is enough."""
         if self._report is not None:
             return self._report
         if fault is not None:
-            self.faults.append(fault)
+            self.faults.insert(0, fault)
         status, traffic, expected = self._store_facts()
         self.stop()
-        cases = self.gate.planned()
-        planned = cases.keys() | expected.keys()
-        ruling = self._ruling(planned, {key for key, kept in expected.items() if kept}, status)
+        rows = self._rows(expected)
+        ruling = self._ruling(rows, expected, status)
+        self._certify(rows, ruling)
         samples = self.gate.samples
         self._report = GateReport(
             ruling=ruling,
-            pack=self._pack(),
-            verdicts=tuple(self._in_order([*cases, *sorted(planned - cases.keys())])),
+            title=self.title,
+            pack=pack_report(self.gate) if self._begun else None,
+            baseline=self._baseline_report(),
+            rows=rows,
+            suites=suite_reports(rows),
             traffic=traffic,
-            load_s=status.stats.get("load_s", 0.0) if status else 0.0,
-            generate_s=status.stats.get("generate_s", 0.0) if status else 0.0,
-            total_s=time.perf_counter() - self._began,
+            seconds=self._seconds(rows, status),
             sandbox=self.gate.run.sandbox,
             without_answer=self.gate.without_answer(),
             unknown_answers=samples.unknown if samples else (),
+            history=self._history(rows, ruling),
+            rerun=rerun_command(self.gate, rows, markexpr),
+            notes=tuple(self.notes),
             log=self._log(),
         )
-        self._write(self._report)
+        self.problems += write_reports(self._report, self.gate.options)
         return self._report
 
     def exit_status(self, pytest_status: int) -> int:
         """Return the session's exit status; pytest's own is 2 only when a user interrupted it."""
-        return exit_status(self.finish().ruling.decision, pytest_status)
+        status = exit_status(self.finish().ruling.decision, pytest_status)
+        return 1 if status == 0 and self._uncertified else status
+
+    def properties(self) -> Iterator[tuple[str, str]]:
+        """Yield what ``--junitxml`` says of the whole session."""
+        report = self.finish()
+        yield "decision", report.ruling.decision.value
+        yield "reasons", "; ".join(report.ruling.reasons)
+        yield "pack_sha256", self.gate.run.pack_sha256
+        yield "baseline", report.baseline.where
+        yield "sandbox", report.sandbox
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield the terminal section's lines with their colours."""
-        return render_lines(self.finish())
+        yield from render_lines(self.finish())
+        yield from ((f"anchorgate: {problem}", "red") for problem in self.problems)
+        yield from ((line, "") for line in workflow_commands(self.finish()))
 
-    def _pack(self) -> PackReport | None:
-        run = self.gate.run
-        if run.pack is None or run.identity is None:
-            return None
-        return PackReport(
-            path=_shown(self.gate, run.pack),
-            sha256=run.pack_sha256,
-            engine=run.identity.to_json(),
-        )
+    def _baseline_report(self) -> BaselineReport:
+        if not self._begun:
+            return BaselineReport(where=self.baseline.where)
+        return baseline_report(self.gate, self.baseline)
 
     def _store_facts(self) -> tuple[ModelStatus | None, Traffic, dict[str, bool]]:
         run = self.gate.run.id
-        none = Traffic(generated=0, generated_tokens=0, reused=0, reused_tokens=0)
         if not self._begun:
-            return None, none, {}
+            return None, NO_TRAFFIC, {}
         try:
             store = self.gate.store
             facts = store.status(run), store.traffic(run), store.expected(run)
             store.forget(run)
+            store.forget(baseline_run(run))
         except AnchorgateError as error:
             self.faults.append(str(error))
-            return None, none, {}
+            return None, NO_TRAFFIC, {}
         return facts
 
-    def _ruling(self, planned: set[str], selected: set[str], status: ModelStatus | None) -> Ruling:
-        statuses = {key: Status(verdict["status"]) for key, verdict in self.verdicts.items()}
-        decide = partial(
-            judge,
-            statuses,
-            planned=planned,
-            selected=selected,
-            narrowed=self.gate.options.narrowed,
-            whole=self.gate.options.whole,
-        )
-        ruling = decide(faults=self.faults)
-        if status is None or status.state is not ModelState.DEAD:
-            return ruling
-        if ruling.decision is Decision.REFUSED:  # a confirmed loss stands without the rest
-            return ruling
-        return decide(faults=[*self.faults, status.note])
+    def _rows(self, expected: Mapping[str, bool]) -> tuple[Row, ...]:
+        """Return the rows in suite order, then what no suite file holds."""
+        if not self._begun:
+            return ()
+        cases = self.gate.planned()
+        others = sorted((expected.keys() | self.records.keys()) - cases.keys())
+        keys = [key for key in [*cases, *others] if key in self.records]
+        try:
+            return Rows(self.gate, self.baseline).make([self.records[key] for key in keys])
+        except AnchorgateError as error:
+            self.faults.append(str(error))
+            return ()
 
-    def _in_order(self, keys: list[str]) -> list[dict[str, Any]]:
-        return [self.verdicts[key] for key in keys if key in self.verdicts]
+    def _ruling(
+        self, rows: tuple[Row, ...], expected: Mapping[str, bool], status: ModelStatus | None
+    ) -> Ruling:
+        """Decide; a confirmed loss stands though the model died before the rest."""
+        gate = self.gate
+        verdicts = {key: Status(record["status"]) for key, record in self.records.items()}
+        rules = gate.rules
+        for record in self.records.values():
+            rules = rules.today(record)
+        anchors = (
+            anchors_of(rules.baseline, self.breaches.waived) if gate.options.anchors else set()
+        )
+        coverage = Coverage(
+            planned=gate.planned().keys() | expected.keys() | anchors,
+            selected={key for key, kept in expected.items() if kept},
+            narrowed=gate.options.narrowed,
+            whole=gate.options.whole,
+        )
+        faults = [*self.faults, *self._contradictions(rows)]
+        breaches = self.breaches.lines
+        ruling = judge(verdicts, coverage, rules, faults=faults, breaches=breaches)
+        dead = status is not None and status.state is ModelState.DEAD
+        if status is None or not dead or ruling.decision is Decision.REFUSED:
+            return ruling
+        return judge(verdicts, coverage, rules, faults=[*faults, status.note], breaches=breaches)
+
+    def _contradictions(self, rows: tuple[Row, ...]) -> tuple[str, ...]:
+        try:
+            return contradictions(self.gate, rows) if self._begun else ()
+        except AnchorgateError as error:
+            return (str(error),)
+
+    def _certify(self, rows: tuple[Row, ...], ruling: Ruling) -> None:
+        if not self.gate.options.certify:
+            return
+        try:
+            path = certify(self.gate, rows, ruling)
+        except AnchorgateError as error:
+            self.problems.append(str(error))
+            self._uncertified = True
+        else:
+            self.notes.append(f"certificate written to {self.gate.shown(str(path))}")
+
+    def _history(self, rows: tuple[Row, ...], ruling: Ruling) -> tuple[Any, ...]:
+        try:
+            return record_attempt(self.gate, rows, ruling)
+        except AnchorgateError as error:
+            self.problems.append(str(error))
+            return ()
+
+    def _seconds(self, rows: tuple[Row, ...], status: ModelStatus | None) -> Seconds:
+        stats = status.stats if status else {}
+        return Seconds(
+            load=stats.get("load_s", 0.0),
+            generate=stats.get("generate_s", 0.0),
+            verify=sum(float(row.verdict["seconds"]) for row in rows),
+            total=time.perf_counter() - self._began,
+        )
 
     def _log(self) -> Path | None:
         log = self.gate.options.store / "logs" / f"{self.gate.run.id}.log"
         return log if log.exists() else None
-
-    def _write(self, report: GateReport) -> None:
-        if self.gate.options.json is None:
-            return
-        try:
-            write_json(report, self.gate.options.json)
-        except AnchorgateError as error:
-            self._terminal.say(f"anchorgate: {error}")
-
-
-def _shown(gate: GateSession, path: str) -> str:
-    """Return a path as a user would write it: from the root directory where it lies in it."""
-    full = Path(path).resolve()
-    root = gate.options.root.resolve()
-    return str(full.relative_to(root)) if full.is_relative_to(root) else path

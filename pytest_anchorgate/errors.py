@@ -6,6 +6,7 @@
     ├── UsageError           an option, recipe or command names something that cannot be
     │   └── TaskFileError    a task, sample or reference in a file is wrong (file:line)
     ├── PackError            a pack or a model directory cannot be read or trusted
+    ├── CertificateError     a certificate cannot be read, trusted or written
     ├── LedgerError          the ledger cannot be read or written
     ├── StoreError           the completion store cannot be used
     ├── EngineError          the model's process died or cannot answer
@@ -32,6 +33,10 @@ class TaskFileError(UsageError):
 
 class PackError(AnchorgateError):
     """A pack or model directory cannot be read or trusted."""
+
+
+class CertificateError(AnchorgateError):
+    """A certificate cannot be read, trusted or written."""
 
 
 class LedgerError(AnchorgateError):

@@ -73,8 +73,22 @@ OPTIONS = (
     Option("--gate-batch-tokens", "N", "tokens that one batch may hold", "16384"),
     Option("--gate-store", "DIR", "where completions are kept between runs", ".anchorgate"),
     Option("--gate-engine", "NAME", "transformers, or module:Class of your own", "transformers"),
+    Option(
+        "--gate-baseline",
+        "PATH|REV:PATH",
+        "the certificate to hold verdicts against, or a production.toml that names its pack, as a "
+        "file or at a git revision. Default: that of production's pack",
+    ),
+    Option("--gate-ratchet", "REV", "refuse anchors that were taken away or changed since REV"),
     Option("--gate-json", "FILE", "write the verdicts and the decision to FILE"),
+    Option("--gate-html", "FILE", "write the report as one HTML page to FILE"),
+    Option("--gate-markdown", "FILE", "write the report as Markdown to FILE"),
 )
+UNSET: list[str] = []  # by identity: an ini value that nobody set, unlike one set to nothing
+FLAGS: Mapping[str, str] = {
+    "--gate-certify": "write the pack's certificate once every task has its verdict.",
+    "--gate-whole": "a narrowed run (-k, --lf, a node id) is invalid instead of partial; for CI.",
+}
 
 
 def tier(text: str) -> str:
@@ -82,6 +96,16 @@ def tier(text: str) -> str:
     if text not in ("auto", "namespaces", "landlock", "rlimits"):
         raise ValueError("is not auto, namespaces, landlock or rlimits")
     return text
+
+
+def allowed_loss(text: str) -> tuple[str, int]:
+    """Return a suite and how many losses it may have; raises ValueError with what is wrong."""
+    suite, equals, number = (part.strip() for part in text.partition("="))
+    if not equals or not suite or not number.isdecimal():
+        raise ValueError("is not SUITE=N, as in mbpp=2")
+    if suite == "anchor" and int(number):
+        raise ValueError("of anchors none may be lost")
+    return suite, int(number)
 
 
 def positive_int(text: str) -> int:

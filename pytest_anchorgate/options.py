@@ -7,19 +7,29 @@ weight is read.
 from __future__ import annotations
 
 import itertools
-import os.path
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from _pytest.config import ConftestImportFailure, get_config  # no public way to parse alone
 from _pytest.mark.expression import Expression  # -m has no public evaluator
 
 from pytest_anchorgate.errors import UsageError
-from pytest_anchorgate.option_table import OPTIONS, SUITES, positive_float, positive_int, tier
+from pytest_anchorgate.option_reader import OptionReader
+from pytest_anchorgate.option_table import (
+    FLAGS,
+    OPTIONS,
+    SUITES,
+    UNSET,
+    positive_float,
+    positive_int,
+    tier,
+)
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_anchorgate.run import Options
     from pytest_anchorgate.tasks.suites import SuiteSpec
@@ -35,7 +45,6 @@ INI_FILES = {  # and what makes each one pytest's
     "tox.ini": "[pytest]",
     "setup.cfg": "[tool:pytest]",
 }
-UNSET: list[str] = []  # by identity: an ini value that nobody set, unlike one set to nothing
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -54,11 +63,15 @@ def add_options(parser: pytest.Parser) -> None:
         kind: Any = "linelist" if option.repeatable else "string"
         meaning = f"{option.help} (as {option.flag})"
         parser.addini(option.ini, meaning, type=kind, default=UNSET if option.repeatable else None)
-    group.addoption(
-        "--gate-whole",
-        dest="gate_whole",
-        action="store_true",
-        help="a narrowed run (-k, --lf, a node id) is invalid instead of partial; for CI.",
+    for flag, meaning in FLAGS.items():
+        dest = flag.lstrip("-").replace("-", "_")
+        group.addoption(flag, dest=dest, action="store_true", help=meaning)
+    parser.addini(
+        "gate_allowed_losses",
+        "SUITE=N: refuse when more than N tasks of a suite are lost; without it losses of a suite "
+        "other than anchor are only reported",
+        type="linelist",
+        default=[],
     )
     parser.addini(
         "gate_paths",
@@ -78,6 +91,11 @@ def _evaluate(markexpr: str, marker: str | None) -> bool:
         return name == marker
 
     return Expression.compile(markexpr).evaluate(has)
+
+
+def suite_marker(node: pytest.Item | pytest.Function) -> pytest.Mark | None:
+    """Return the marker that names the suite of a test, if it has one."""
+    return next((mark for mark in node.iter_markers() if mark.name in SUITES), None)
 
 
 def names_suite(markexpr: str) -> bool:
@@ -145,9 +163,10 @@ def read_options(config: pytest.Config) -> Options:
     from pytest_anchorgate.run import Options
     from pytest_anchorgate.tasks.prompt import parse_style
 
-    read = _Reader(config)
+    read = OptionReader(config)
     _refuse_unavailable(config)
-    option = config.option
+    option, narrowed = config.option, _is_narrowed(config)
+    _refuse_uncertifiable(option, narrowed=narrowed)
     suites = _selected_suites(read, option.markexpr)
     return Options(
         root=config.rootpath,
@@ -164,10 +183,47 @@ def read_options(config: pytest.Config) -> Options:
         batch_tokens=read.parsed("gate_batch_tokens", positive_int),
         store=read.required_path("gate_store"),
         engine=read.parsed("gate_engine", str),
+        baseline=read.baseline(),
+        ratchet=read.text("gate_ratchet"),
+        allowed_losses=read.allowed_losses(),
         json=read.path("gate_json"),
+        html=read.path("gate_html"),
+        markdown=read.path("gate_markdown"),
+        anchors=selects(option.markexpr, "anchor"),
+        gate_paths=tuple(config.getini("gate_paths")),
+        certify=option.gate_certify,
         whole=option.gate_whole,
-        narrowed=_is_narrowed(config),
+        narrowed=narrowed,
     )
+
+
+def parse_gate_options(args: Sequence[str]) -> Options:
+    """Return what pytest would read from ``args``, its ini file and its conftest files.
+
+    pytest parses as for a run and goes no further: nothing is collected, and of what parsing
+    changes in this process only imported modules stay.
+
+    :raises UsageError: in one line, for whatever pytest or its plugins refuse.
+    """
+    given, path = list(args), sys.path.copy()
+    try:
+        config = get_config(given)
+        try:
+            config.parse(given)
+            _refuse_another_root(config, given)
+            return read_options(config)
+        finally:
+            config._ensure_unconfigure()
+            sys.path[:] = path
+    except (pytest.UsageError, ConftestImportFailure) as error:
+        raise UsageError(f"{_without_usage(str(error))}. `pytest --help` lists options.") from None
+
+
+def _without_usage(text: str) -> str:
+    """Return the line of pytest's message that says what is wrong."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = next((line for line in lines if "error: " in line), lines[0])
+    return told.removeprefix(f"{told.partition('error: ')[0]}error: ").rstrip(".")
 
 
 def _refuse_unavailable(config: pytest.Config) -> None:
@@ -189,7 +245,22 @@ def _refuse_unavailable(config: pytest.Config) -> None:
         )
 
 
-def _selected_suites(read: _Reader, markexpr: str) -> dict[str, tuple[SuiteSpec, ...]]:
+def _refuse_uncertifiable(option: argparse.Namespace, *, narrowed: bool) -> None:
+    if not option.gate_certify:
+        return
+    if option.gate_completions:
+        raise UsageError(
+            f"--gate-certify: a certificate is a pack's, and --gate-completions="
+            f"{option.gate_completions} has none. Keep the --gate-json report instead."
+        )
+    if narrowed:
+        raise UsageError(
+            "--gate-certify: a certificate needs every task, and this run is narrowed by -k, "
+            "--lf, --stepwise, --deselect or a node id. Leave that out."
+        )
+
+
+def _selected_suites(read: OptionReader, markexpr: str) -> dict[str, tuple[SuiteSpec, ...]]:
     """Return the files of each suite that ``-m`` selects.
 
     A suite that ``-m`` names must have a file; without such an ``-m``, those with files count.
@@ -218,57 +289,3 @@ def _is_narrowed(config: pytest.Config) -> bool:
     return any(getattr(option, name, None) for name in asked) or any(
         "::" in argument for argument in config.args
     )
-
-
-class _Reader:
-    """Reads one option from the command line or, when absent there, from the ini file."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-        self.options = {option.dest: option for option in OPTIONS}
-
-    def values(self, dest: str) -> tuple[list[str], Path]:
-        """Return the option's values and the directory that its relative paths start from."""
-        value, base = self.config.getoption(dest), self.config.invocation_params.dir
-        if value is None:
-            value, base = self.config.getini(self.options[dest].ini), self.config.rootpath
-        if not value:
-            value = self.options[dest].default or []
-        return ([value] if isinstance(value, str) else list(value)), base
-
-    def text(self, dest: str) -> str | None:
-        values, _ = self.values(dest)
-        return values[0] if values else None
-
-    def optional(self, dest: str, parse: Callable[[str], T]) -> T | None:
-        text = self.text(dest)
-        if text is None:
-            return None
-        try:
-            return parse(text)
-        except ValueError as error:
-            flag = self.options[dest].flag
-            raise UsageError(f"{flag}={text}: {error}.") from None
-
-    def parsed(self, dest: str, parse: Callable[[str], T]) -> T:
-        value = self.optional(dest, parse)
-        assert value is not None, f"{dest} has a default"
-        return value
-
-    def path(self, dest: str) -> Path | None:
-        values, base = self.values(dest)
-        return Path(os.path.normpath(base / values[0])) if values else None
-
-    def required_path(self, dest: str) -> Path:
-        path = self.path(dest)
-        assert path is not None, f"{dest} has a default"
-        return path
-
-    def in_ini(self, name: str) -> bool:
-        return self.config.getini(name) is not UNSET
-
-    def suite(self, name: str) -> tuple[SuiteSpec, ...]:
-        from pytest_anchorgate.tasks.suites import parse_suite_spec
-
-        values, base = self.values("gate_anchors" if name == "anchor" else f"gate_{name}")
-        return tuple(parse_suite_spec(os.path.normpath(base / value)) for value in values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import uuid
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pytest_anchorgate.engine.protocol import EngineIdentity, engine_identity
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
 
     from pytest_anchorgate.tasks.prompt import PromptStyle
     from pytest_anchorgate.tasks.suites import SuiteSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineSource:
+    """A certificate or a ``production.toml``: a file, or a file at a git revision."""
+
+    path: Path
+    revision: str | None
+
+    def __str__(self) -> str:
+        """Return the text that messages begin with."""
+        return f"{self.revision}:{self.path}" if self.revision else str(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +57,15 @@ class Options:
     batch_tokens: int
     store: Path
     engine: str
+    baseline: BaselineSource | None  # None: the certificate of production's pack
+    ratchet: str | None  # a git revision
+    allowed_losses: Mapping[str, int]  # by suite; of other suites losses are only reported
     json: Path | None
+    html: Path | None
+    markdown: Path | None
+    anchors: bool  # whether -m selects anchors
+    gate_paths: tuple[str, ...]  # where plain anchors are, relative to the root
+    certify: bool
     whole: bool
     narrowed: bool
 
@@ -52,6 +73,25 @@ class Options:
     def packs(self) -> Path:
         """The directory of packs and ``production.toml``."""
         return self.root / "packs"
+
+
+class Redecide(StrEnum):
+    """How a loss is confirmed whose baseline was certified under another engine or verifier."""
+
+    NOT = "not"  # nothing differs: it is confirmed
+    VERIFY = "verify"  # by judging the baseline's own answer again
+    GENERATE = "generate"  # by asking the baseline's pack again
+    IMPOSSIBLE = "impossible"  # its pack is not here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBaseline:
+    """What workers know of the baseline: its verdicts, and how to confirm a loss."""
+
+    statuses: dict[str, str]  # by case key
+    redecide: str
+    pack: str | None  # where its bytes are
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +103,7 @@ class Run:
     pack_sha256: str
     identity: EngineIdentity | None
     sandbox: str  # the tier that programs run under
+    baseline: RunBaseline | None = None
 
     @classmethod
     def of_collection(cls) -> Run:
@@ -80,7 +121,10 @@ class Run:
         if identity is not None:
             versions = tuple((name, version) for name, version in identity["versions"])
             identity = EngineIdentity(**{**identity, "versions": versions})
-        return cls(**{**values, "identity": identity})
+        baseline = values["baseline"]
+        if baseline is not None:
+            baseline = RunBaseline(**baseline)
+        return cls(**{**values, "identity": identity, "baseline": baseline})
 
 
 def find_candidate(options: Options) -> Path | None:

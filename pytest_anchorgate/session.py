@@ -5,12 +5,16 @@ Knows nothing of pytest, and no torch.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_anchorgate.baseline import baseline_statuses
 from pytest_anchorgate.engine.process import wait_for_completion
 from pytest_anchorgate.errors import CanaryError, UsageError
+from pytest_anchorgate.gate import Outcome, Rules
 from pytest_anchorgate.prompter import Prompter
 from pytest_anchorgate.sandbox.canaries import require_canaries
 from pytest_anchorgate.sandbox.run import Sandbox
@@ -74,6 +78,15 @@ class GateSession:
     @cached_property
     def _sandbox(self) -> Sandbox:
         return Sandbox(self.run.sandbox)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What verdicts are held to in this run."""
+        return Rules(
+            baseline=baseline_statuses(self.run.baseline),
+            allowed_losses=self.options.allowed_losses,
+            recording=self.options.certify,
+        )
 
     @cached_property
     def _distrust(self) -> CanaryError | None:
@@ -180,35 +193,25 @@ class GateSession:
         """
         task = case.task
         if case.given is not None:
-            style = self.options.prompt_style or PromptStyle.DOCSTRING
-            return self._verify(
-                task,
-                case.given.text,
-                prompt=render_prompt(task, style),
-                sample=case.sample,
-                whole=case.given.whole,
-            )
+            return self.verify(case, case.given.text, whole=case.given.whole)
         if why := self.prompter.overflow(task):
             return Verdict(
                 task_id=task.id, suite=task.suite, sample=0, status=Status.FAILED, reason=why
             )
-        completion = self._answer(self.prompter.request(task).key)
-        return self._verify(task, completion.text, prompt=self.prompter.prompt(task))
+        return self.verify(case, self.answer(self.prompter.request(task).key).text)
 
-    def _verify(
-        self, task: Task, text: str, *, prompt: Prompt, sample: int = 0, whole: bool = False
-    ) -> Verdict:
-        """Return the verdict on an answer; an anchor that ran out of time runs again, alone.
+    def verify(self, case: Case, text: str, *, whole: bool = False) -> Verdict:
+        """Return the verdict on an answer; a possible loss that ran out of time runs again, alone.
 
         :raises CanaryError: when a canary of this process did not end as it must.
         """
         decide = partial(
             verify,
-            task,
+            case.task,
             text,
             sandbox=self._sandbox,
-            prompt=prompt,
-            sample=sample,
+            prompt=self.prompt(case),
+            sample=case.sample,
             whole=whole,
             timeout_s=self.options.timeout_s,
         )
@@ -216,10 +219,17 @@ class GateSession:
             raise self._distrust
         with self.turns.one():
             verdict = decide()
-        if verdict.status is not Status.TIMEOUT or task.suite != "anchor":
+        outcome = self.rules.outcome(case.key, verdict.status)
+        if verdict.status is not Status.TIMEOUT or outcome is not Outcome.LOST:
             return verdict
         with self.turns.alone():
             return replace(decide(), first_reason=verdict.reason)
+
+    def prompt(self, case: Case) -> Prompt:
+        """Return how a case's task is put: in the pack's style, or as samples were asked."""
+        if self.run.pack is None:
+            return render_prompt(case.task, self.options.prompt_style or PromptStyle.DOCSTRING)
+        return self.prompter.prompt(case.task)
 
     def complete(self, text: str, *, max_new_tokens: int | None, stop: Sequence[str]) -> str:
         """Return what the model continues ``text`` with.
@@ -228,10 +238,16 @@ class GateSession:
         """
         request = self.prompter.raw_request(text, max_new_tokens=max_new_tokens, stop=stop)
         self.store.request(self.run.id, [request])
-        return self._answer(request.key).text
+        return self.answer(request.key).text
 
-    def _answer(self, key: str) -> Completion:
+    def answer(self, key: str) -> Completion:
+        """Return the model's answer to a queued request, waiting for it if need be."""
         return wait_for_completion(self.store, self.run.id, key)
+
+    def shown(self, path: str) -> str:
+        """Return a path as a user would write it: from the root directory where it lies in it."""
+        full, root = Path(os.path.abspath(path)), self.options.root.resolve()  # noqa: PTH100 - a file:line is no link
+        return str(full.relative_to(root)) if full.is_relative_to(root) else path
 
     def close(self) -> None:
         """Close what this process opened."""

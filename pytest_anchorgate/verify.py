@@ -139,14 +139,14 @@ def render_failure(verdict: Verdict, task: Task) -> str:
     Bounded in length, and printable whatever the program printed.
     """
     failure = verdict.failure
-    reason = _cut(verdict.reason, VALUE_CHARACTERS)
+    reason = cut(verdict.reason, VALUE_CHARACTERS)
     lines = [f"{task.id}: {verdict.status}: {reason}", ""]
     lines += _listing(verdict.program, failure.program_line if failure else None)
     lines += ["", *(_failed_test(failure) if failure else [f"E   {reason}"])]
     if verdict.stdout_tail.strip():
         lines += ["", "printed, at the end:"]
-        lines += [f"    {_cut(line)}" for line in verdict.stdout_tail.splitlines()[-TAIL_LINES:]]
-    lines += ["", f"program extracted by: {_cut(verdict.stage)}"]
+        lines += [f"    {cut(line)}" for line in verdict.stdout_tail.splitlines()[-TAIL_LINES:]]
+    lines += ["", f"program extracted by: {cut(verdict.stage)}"]
     if task.origin:
         lines.append(f"task defined in: {task.origin.removeprefix(f'{Path.cwd()}/')}")
     return "\n".join(lines)
@@ -160,7 +160,7 @@ def _listing(program: str, marked: int | None) -> list[str]:
         first = max(0, min(marked - PROGRAM_LINES // 2, len(numbered) - PROGRAM_LINES))
     shown = numbered[first : first + PROGRAM_LINES]
     lines = [
-        f"{'>' if number == marked else ' '}{number:>5}  {_cut(text)}".rstrip()
+        f"{'>' if number == marked else ' '}{number:>5}  {cut(text)}".rstrip()
         for number, text in shown
     ]
     if first:
@@ -175,21 +175,21 @@ def _failed_test(failure: Failure) -> list[str]:
     lines = []
     if failure.assertion:
         first, *rest = failure.assertion.splitlines()[:TAIL_LINES]
-        lines.append(f">   {_cut(first, VALUE_CHARACTERS)}")
-        lines += [f"    {_cut(line, VALUE_CHARACTERS)}" for line in rest]
+        lines.append(f">   {cut(first, VALUE_CHARACTERS)}")
+        lines += [f"    {cut(line, VALUE_CHARACTERS)}" for line in rest]
     if failure.left:
-        lines.append(f"E   assert {_cut(failure.explanation, VALUE_CHARACTERS)}")
+        lines.append(f"E   assert {cut(failure.explanation, VALUE_CHARACTERS)}")
     if failure.right:
-        lines.append(f"E     left:  {_cut(failure.left, VALUE_CHARACTERS)}")
-        lines.append(f"E     right: {_cut(failure.right, VALUE_CHARACTERS)}")
+        lines.append(f"E     left:  {cut(failure.left, VALUE_CHARACTERS)}")
+        lines.append(f"E     right: {cut(failure.right, VALUE_CHARACTERS)}")
     if failure.exception and failure.exception != "AssertionError":
-        lines.append(f"E   {_cut(failure.exception, VALUE_CHARACTERS)}")
+        lines.append(f"E   {cut(failure.exception, VALUE_CHARACTERS)}")
     if len(failure.frames) > 1:  # a single one is marked in the program already
-        lines += [f"E     program line {line}, in {_cut(name)}" for line, name in failure.frames]
+        lines += [f"E     program line {line}, in {cut(name)}" for line, name in failure.frames]
     return lines
 
 
-def _cut(text: str, most: int = LINE_CHARACTERS) -> str:
+def cut(text: str, most: int = LINE_CHARACTERS) -> str:
     """Return ``text`` printable and at most ``most`` characters of it, the middle left out."""
     escaped = escape(text)
     if len(escaped) <= most:

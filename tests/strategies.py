@@ -6,12 +6,25 @@ Import as ``from tests.strategies import ...``: the root conftest puts the repos
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from hypothesis import strategies as st
 
+from pytest_anchorgate.certificate import (
+    Certificate,
+    CertifiedPack,
+    CertifiedTask,
+    Decoding,
+    Verification,
+    sorted_tasks,
+)
+from pytest_anchorgate.engine.protocol import EngineIdentity
 from pytest_anchorgate.tasks.task import Task
+from pytest_anchorgate.verify import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 TENSOR_NAMES = TEXT.filter(lambda name: name != "__metadata__" and not name.startswith("assets/"))
@@ -83,3 +96,53 @@ def tasks() -> st.SearchStrategy[Task]:
 def suites() -> st.SearchStrategy[list[Task]]:
     """Lists of tasks, each id once."""
     return st.lists(tasks(), unique_by=lambda task: task.id, max_size=4)
+
+
+def verdict_maps(statuses: Iterable[Status]) -> st.SearchStrategy[dict[str, Status]]:
+    """Give at least one verdict by case key, of anchors and of two other suites."""
+    keys = st.builds(
+        "{}:{}".format, st.sampled_from(["anchor", "mbpp", "mine"]), st.sampled_from("abcdef")
+    )
+    return st.dictionaries(keys, st.sampled_from(list(statuses)), min_size=1)
+
+
+DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
+TOKEN_IDS = st.lists(st.integers(0, 2**20), max_size=6).map(tuple)
+CERTIFIED_TASKS = st.builds(
+    CertifiedTask,
+    id=TEXT,
+    suite=st.sampled_from(["anchor", "mbpp", "mine"]),
+    sample=st.integers(0, 3),
+    sentinel=st.booleans(),
+    task=DIGESTS,
+    prompt_ids=st.none() | DIGESTS,
+    status=st.sampled_from([Status.PASSED, Status.FAILED, Status.TIMEOUT]),
+    reason=TEXT,
+    token_ids=TOKEN_IDS,
+    completion=TEXT,
+    margin=st.none() | st.floats(0, 100).map(lambda margin: round(margin, 4)),
+    seconds=st.floats(0, 1000).map(lambda seconds: round(seconds, 3)),
+)
+
+
+def certificates() -> st.SearchStrategy[Certificate]:
+    """Give any certificate that a gate could write, in its order and without repeated tasks."""
+    identities = st.builds(
+        EngineIdentity,
+        engine=TEXT,
+        versions=st.dictionaries(TEXT, TEXT, max_size=3).map(lambda found: tuple(found.items())),
+        device=st.sampled_from(["cpu", "cuda:1"]),
+        dtype=st.sampled_from(["float32", "bfloat16"]),
+    )
+    return st.builds(
+        Certificate,
+        schema=st.just(1),
+        pack=st.builds(CertifiedPack, name=TEXT, sha256=DIGESTS),
+        engine=identities,
+        decoding=st.builds(Decoding, prompt=TEXT, max_new_tokens=st.integers(1, 4096)),
+        verification=st.builds(
+            Verification, version=TEXT, timeout_s=st.floats(0.1, 1000, allow_nan=False)
+        ),
+        trained_on=st.lists(TEXT, max_size=3).map(tuple),
+        tasks=st.lists(CERTIFIED_TASKS, unique_by=lambda task: task.key).map(sorted_tasks),
+    )

@@ -62,8 +62,16 @@ def new_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def write_file(path: Path, value: bytes) -> None:
-    """Write ``value`` as the file ``path``, whole or not at all."""
+def write_file(path: Path, value: bytes, *, parents: bool = False) -> None:
+    """Write ``value`` as the file ``path``, whole or not at all.
+
+    ``parents``: make the directories that it lies in.
+    """
+    if parents:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(path, error) from None
     with replace_file(path) as file:
         file.write(value)
 

@@ -33,14 +33,24 @@ def read_production(packs_dir: Path) -> Production | None:
     """
     path = packs_dir / FILE
     try:
-        production = msgspec.toml.decode(path.read_bytes(), type=Production)
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise unreadable(path, error) from None
+    return parse_production(content, str(path))
+
+
+def parse_production(content: bytes, where: str) -> Production:
+    """Return what the content of a ``production.toml`` says; ``where`` begins each message.
+
+    Raises `PackError` in one line for content that is not exactly that.
+    """
+    try:
+        production = msgspec.toml.decode(content, type=Production)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PackError(f"{path}: {_first_line(error)}. {_FORM}.") from None
-    _require_values(path, production)
+        raise PackError(f"{where}: {_first_line(error)}. {_FORM}.") from None
+    _require_values(where, production)
     return production
 
 
@@ -56,9 +66,11 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(".")
 
 
-def _require_values(path: Path, production: Production) -> None:
+def _require_values(where: str, production: Production) -> None:
     name = PurePosixPath(production.pack)
     if not production.pack or name.is_absolute() or ".." in name.parts:
-        raise PackError(f"{path}: pack = {production.pack!r} is not a file within packs/. {_FORM}.")
+        raise PackError(
+            f"{where}: pack = {production.pack!r} is not a file within packs/. {_FORM}."
+        )
     if not _DIGEST.fullmatch(production.sha256):
-        raise PackError(f"{path}: sha256 = {production.sha256!r} is not a digest. {_FORM}.")
+        raise PackError(f"{where}: sha256 = {production.sha256!r} is not a digest. {_FORM}.")

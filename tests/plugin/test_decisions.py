@@ -44,7 +44,7 @@ def test_a_lost_anchor_is_refused_and_shown_with_its_values(
     assert result.ret == 1
     assert (report["decision"], report["lost"]) == ("refused", ["anchor:own/seven"])
     result.stdout.fnmatch_lines(
-        ["own/seven: failed: assert 7 == 6", "REFUSED: 1 task did not pass", "FAILED *own/seven?*"]
+        ["own/seven: failed: assert 7 == 6", "REFUSED: 1 anchor lost", "FAILED *own/seven?*"]
     )
 
 

@@ -67,4 +67,4 @@ def test_every_command_with_public_data_runs(tmp_path: Path) -> None:
     outputs = [run(block, project) for block in commands(with_data=True)]
     assert len(outputs) == 2
     assert "72 passed" in outputs[0]
-    assert re.search(r"humaneval +\d+ +\d+ +\d+ +0\n", outputs[1])
+    assert re.search(r"humaneval +\d+ +\d+ +\d+ +0 ", outputs[1])

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_anchorgate import controller
-from pytest_anchorgate.controller import Progress
+from pytest_anchorgate import progress as module
+from pytest_anchorgate.progress import Progress
 
 if TYPE_CHECKING:
     import pytest
@@ -15,7 +15,7 @@ def test_progress_is_told_after_two_seconds_and_then_every_five(
     said: list[str] = []
     progress = Progress(said.append)
     now = 100.0
-    monkeypatch.setattr(controller.time, "monotonic", lambda: now)
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
     for now in (100.0, 101.0, 102.5, 104.0, 107.0, 108.0):
         progress(int(now - 100), 20)
     assert said == [
