@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anchorgate.errors import AnchorgateError, UsageError
+from pytest_anchorgate.init import init_repository
 from pytest_anchorgate.ledger import FILE, WIDTH, history_json, read_ledger, render_history
 from pytest_anchorgate.pack.describe import describe, render_description
 from pytest_anchorgate.pack.format import read_pack
@@ -50,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(prog="anchorgate", description=_DESCRIPTION)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_init(commands)
     _add_pack(commands)
     _add_unpack(commands)
     _add_inspect(commands)
@@ -60,6 +62,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 _DESCRIPTION = "Make, look at and compare packs: one model as one .planck file."
 Commands = Any  # argparse's own type for this is private
+
+
+def _add_init(commands: Commands) -> None:
+    command = commands.add_parser("init", help="write the gate into an existing repository")
+    command.add_argument(
+        "--pack", metavar="PACK", help="the pack in production, if packs/ has more"
+    )
+    command.add_argument("--root", metavar="DIR", type=Path, default=Path(), help="its top")
+    command.set_defaults(run=_run_init)
 
 
 def _add_pack(commands: Commands) -> None:
@@ -98,6 +109,12 @@ def _add_history(commands: Commands) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
     command.add_argument("--packs", metavar="DIR", type=Path, default=PACKS, help="default: packs")
     command.set_defaults(run=_run_history)
+
+
+def _run_init(options: argparse.Namespace) -> int:
+    for line in init_repository(options.root, pack=options.pack):
+        print(line)
+    return 0
 
 
 def _run_pack(options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ LAYERS = (
     {
         *("run", "session", "planck", "controller", "prompter", "turns", "progress"),
         *("baseline", "redecide", "ratchet", "breaches", "certify"),
-        *("reporting", "writing", "history"),
+        *("reporting", "writing", "history", "init", "ini"),
     },
     {"report", "gate", "certificate", "waivers", "stats", "ledger"},
     {"verify"},
