@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_anchorgate.errors import AnchorgateError, UsageError
 from pytest_anchorgate.init import init_repository
 from pytest_anchorgate.ledger import FILE, WIDTH, history_json, read_ledger, render_history
+from pytest_anchorgate.option_table import OPTIONS
 from pytest_anchorgate.pack.describe import describe, render_description
 from pytest_anchorgate.pack.format import read_pack
 from pytest_anchorgate.pack.locate import find_pack
@@ -23,7 +24,7 @@ from pytest_anchorgate.pack.manifest import PROMPT_STYLES
 from pytest_anchorgate.pack.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 PACKS = Path("packs")
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -31,7 +32,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 (failed), 2 (usage) or 130 (Ctrl-C)."""
-    options = build_parser().parse_args(argv)
+    options = _parse(sys.argv[1:] if argv is None else argv)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         status = run(options)
@@ -45,6 +46,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed command; one that has ``for_pytest`` takes pytest's options too."""
+    parser = build_parser()
+    options, rest = parser.parse_known_args(list(_joined(argv)))
+    if rest and "for_pytest" not in options:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.for_pytest = rest
+    return options
+
+
+def _joined(argv: Iterable[str]) -> Iterator[str]:
+    """Yield the arguments, those that only pytest knows in one piece with their values."""
+    flags, rest = {option.flag for option in OPTIONS}, list(argv)
+    while rest:
+        argument = rest.pop(0)
+        valued = argument in flags and rest and not rest[0].startswith("-")
+        yield f"{argument}={rest.pop(0)}" if valued else argument
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -215,7 +215,7 @@ def parse_gate_options(args: Sequence[str]) -> Options:
         finally:
             config._ensure_unconfigure()
             sys.path[:] = path
-    except (pytest.UsageError, ConftestImportFailure) as error:
+    except (pytest.UsageError, ConftestImportFailure, ImportError, OSError) as error:
         raise UsageError(f"{_without_usage(str(error))}. `pytest --help` lists options.") from None
 
 

@@ -163,6 +163,7 @@ def test_a_ledger_that_cannot_be_read_is_one_line(packs, capsys):
         (["unpack", "a", "."], 1, "exists and is not an empty directory. Name a new directory."),
         (["pack", "d", "b", "--prompt", "poem"], 2, "invalid choice: 'poem' (choose from "),
         (["nonsense"], 2, "invalid choice: 'nonsense'"),
+        (["diff", "a", "a", "--nonsense"], 2, "unrecognized arguments: --nonsense"),
         ([], 2, "the following arguments are required: COMMAND"),
     ],
 )

@@ -16,7 +16,7 @@ PACKAGE = Path(pytest_anchorgate.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"plugin", "hooks", "cli"},
+    {"plugin", "hooks", "cli", "commands"},
     {"options", "option_reader", "option_table"},
     {
         *("run", "session", "planck", "controller", "prompter", "turns", "progress"),

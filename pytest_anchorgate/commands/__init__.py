@@ -1,0 +1,1 @@
+"""Commands of `anchorgate` that have a module of their own: each adds its parser and prints."""
