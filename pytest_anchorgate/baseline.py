@@ -139,7 +139,8 @@ def run_baseline(
         if not (key in changed and task.id in waived)
     }
     how, pack = _redecide(gate, certificate)
-    return RunBaseline(statuses=statuses, redecide=how, pack=pack, sha256=certificate.pack.sha256)
+    sha256 = certificate.pack.sha256
+    return RunBaseline(statuses=statuses, redecide=how.value, pack=pack, sha256=sha256)
 
 
 def _redecide(gate: GateSession, certificate: Certificate) -> tuple[Redecide, str | None]:

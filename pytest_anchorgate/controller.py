@@ -288,6 +288,6 @@ class Controller:
             total=time.perf_counter() - self._began,
         )
 
-    def _log(self) -> Path | None:
+    def _log(self) -> str:
         log = self.gate.options.store / "logs" / f"{self.gate.run.id}.log"
-        return log if log.exists() else None
+        return self.gate.shown(str(log)) if log.exists() else ""

@@ -11,6 +11,8 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
+from iniconfig import IniConfig, ParseError
+
 from pytest_anchorgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,9 +43,14 @@ def find_ini(root: Path) -> Path | None:
     """
     for name in SECTIONS:
         path = root / name
-        if path.is_file() and (name in _ALWAYS or _section(path, read_ini(path)) is not None):
+        if path.is_file() and is_ini(path, read_ini(path)):
             return path
     return None
+
+
+def is_ini(path: Path, content: bytes) -> bool:
+    """Say whether pytest takes its configuration from a file of this name and content."""
+    return path.name in _ALWAYS or _section(path, content) is not None
 
 
 def read_ini(path: Path) -> bytes:
@@ -57,6 +64,24 @@ def read_ini(path: Path) -> bytes:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: byte {error.start} is not UTF-8. Save it as UTF-8.") from None
     return content
+
+
+def setting(path: Path, content: bytes, key: str) -> tuple[str, ...] | None:
+    """Return the values of a list in the content of a configuration file, or None without it."""
+    section = _section(path, content)
+    if section is None:
+        return None
+    if path.suffix == ".toml":
+        value: Any = _table(_parse_toml(path, content), section).get(key)
+    else:
+        try:
+            value = IniConfig(str(path), content.decode()).get(section, key)
+        except ParseError as error:
+            raise UsageError(f"{error}. pytest cannot read it either: mend it.") from None
+    if value is None:
+        return None
+    values = value.splitlines() if isinstance(value, str) else value
+    return tuple(text.strip() for text in values if text.strip())
 
 
 def with_settings(path: Path, content: bytes, settings: Settings) -> bytes:

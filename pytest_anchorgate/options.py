@@ -29,22 +29,11 @@ from pytest_anchorgate.option_table import (
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pytest_anchorgate.run import Options
     from pytest_anchorgate.tasks.suites import SuiteSpec
 
 T = TypeVar("T")
-
-INI_FILES = {  # and what makes each one pytest's
-    "pytest.toml": "",
-    ".pytest.toml": "",
-    "pytest.ini": "",
-    ".pytest.ini": "",
-    "pyproject.toml": "[tool.pytest",
-    "tox.ini": "[pytest]",
-    "setup.cfg": "[tool:pytest]",
-}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -132,8 +121,13 @@ def _refuse_another_root(early_config: pytest.Config, args: list[str]) -> None:
     pytest looks for its ini file before plugins add their options, and takes the value in
     ``--pack /elsewhere/x.planck`` for a test path; ``--pack=/elsewhere/x.planck`` it does not.
     """
+    from pytest_anchorgate.ini import find_ini
+
     here = early_config.invocation_params.dir
-    meant = next((ini for place in (here, *here.parents) if (ini := _ini_file(place))), None)
+    try:
+        meant = next((ini for place in (here, *here.parents) if (ini := find_ini(place))), None)
+    except UsageError:  # pytest itself says what is wrong with its file
+        return
     found = early_config.inipath
     if meant is None or (found is not None and here.is_relative_to(found.parent)):
         return
@@ -144,15 +138,6 @@ def _refuse_another_root(early_config: pytest.Config, args: list[str]) -> None:
                 f"{flag} {value}: pytest took this for a test path and {early_config.rootpath} "
                 f"for the root directory, so {meant} is not read. Write {flag}={value}."
             )
-
-
-def _ini_file(directory: Path) -> Path | None:
-    """Return the file in ``directory`` that pytest would take its configuration from."""
-    for name, section in INI_FILES.items():
-        path = directory / name
-        if path.is_file() and section in path.read_text("utf-8", "replace"):
-            return path
-    return None
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -190,6 +175,7 @@ def read_options(config: pytest.Config) -> Options:
         html=read.path("gate_html"),
         markdown=read.path("gate_markdown"),
         anchors=selects(option.markexpr, "anchor"),
+        anchors_chosen=option.gate_anchors is not None,
         gate_paths=tuple(config.getini("gate_paths")),
         certify=option.gate_certify,
         whole=option.gate_whole,

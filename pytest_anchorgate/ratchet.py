@@ -31,9 +31,9 @@ SESSION_TIMEOUT_S = 3.0  # the default of --gate-timeout
 
 
 def anchors_at(
-    root: Path, revision: str, specs: Sequence[SuiteSpec], *, references: Mapping[str, SuiteSpec]
+    root: Path, revision: str, specs: Collection[SuiteSpec], *, references: Mapping[str, SuiteSpec]
 ) -> tuple[Task, ...]:
-    """Return the anchors that the files named now held at a revision.
+    """Return the anchors that these files held at a revision.
 
     A file that was not there held none. Reference rows resolve against the suite files of now.
     Raises `UsageError` with ``REV:PATH:line`` for a row that cannot be read any more.

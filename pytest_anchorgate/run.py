@@ -64,6 +64,7 @@ class Options:
     html: Path | None
     markdown: Path | None
     anchors: bool  # whether -m selects anchors
+    anchors_chosen: bool  # on the command line, instead of by the ini file
     gate_paths: tuple[str, ...]  # where plain anchors are, relative to the root
     certify: bool
     whole: bool

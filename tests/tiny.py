@@ -62,8 +62,12 @@ def save_model(
     model.save_pretrained(folder, max_shard_size=shard_size)
 
 
-def write_tiny_pack(path: Path) -> str:
-    """Write a random pack that decodes something, with room for 2048 tokens; return its sha256."""
+def write_tiny_pack(path: Path, *, initializer_range: float = 0.2) -> str:
+    """Write a random pack that decodes something, with room for 2048 tokens; return its sha256.
+
+    ``initializer_range`` has logits far enough apart to decode more than one token; another one
+    makes another pack.
+    """
     from pytest_anchorgate.pack.convert import pack_directory
 
     with tempfile.TemporaryDirectory() as directory:
@@ -73,7 +77,7 @@ def write_tiny_pack(path: Path) -> str:
             hidden_size=32,
             intermediate_size=64,
             max_position_embeddings=2048,
-            initializer_range=0.2,  # logits far enough apart to decode more than one token
+            initializer_range=initializer_range,
         )
         save_tokenizer(folder)
         return pack_directory(folder, path)

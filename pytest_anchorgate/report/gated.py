@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_anchorgate.gate import ANCHOR, Outcome, suite_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_anchorgate.certificate import CertifiedTask
     from pytest_anchorgate.gate import Ruling
     from pytest_anchorgate.ledger import Attempt
@@ -124,7 +122,7 @@ class GateReport:
     history: tuple[Attempt, ...]  # what packs/ledger.jsonl holds, this run's included
     rerun: str  # the command that runs again only what was lost, or nothing
     notes: tuple[str, ...]  # what a reader should know and decides nothing
-    log: Path | None
+    log: str  # of the model's process, if there was one
 
     def with_outcome(self, *outcomes: Outcome) -> tuple[Row, ...]:
         """Return the rows with one of these outcomes."""

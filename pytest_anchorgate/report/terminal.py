@@ -37,7 +37,11 @@ DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 def render_lines(report: GateReport) -> Iterator[Line]:
     """Yield the section's lines, each with its colour."""
     ruling = report.ruling
-    yield f"{ruling.decision.value.upper()}: {'; '.join(ruling.reasons)}", COLOURS[ruling.decision]
+    first, *more = ruling.reasons
+    yield f"{ruling.decision.value.upper()}: {first}", COLOURS[ruling.decision]
+    yield from ((f"           {reason}", COLOURS[ruling.decision]) for reason in more[:SHOWN])
+    if left := more[SHOWN:]:
+        yield f"           and {len(left)} reasons more", COLOURS[ruling.decision]
     if report.pack:
         yield f"pack       {report.pack.path}, sha256 {report.pack.sha256}", ""
     yield from ((line, "") for line in comparison(report.baseline))

@@ -1,7 +1,8 @@
 """An engine that answers from a file: the one fake, for tests of what surrounds an engine.
 
-``answers.json`` in the working directory maps prompts to completions; three completions do
-something else: ``<die>`` kills the process, ``<hang>`` never answers, ``<slow>`` takes seconds.
+``answers.json`` in the working directory maps prompts to completions, and where there is one
+``answers-NAME.json`` does so for the pack NAME. Three completions do something else: ``<die>``
+kills the process, ``<hang>`` never answers, ``<slow>`` takes seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 class ScriptedEngine:
     def __init__(self, pack: Pack) -> None:
         self.tokenizer = Tokenizer.from_str(pack.asset("tokenizer.json").decode())
-        self.answers = json.loads(Path("answers.json").read_text("utf-8"))
+        own = Path(f"answers-{pack.path.stem}.json")
+        answers = own if own.exists() else Path("answers.json")
+        self.answers = json.loads(answers.read_text("utf-8"))
         with Path("loads.log").open("a") as log:
             log.write(f"{os.getpid()}\n")
 

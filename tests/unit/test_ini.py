@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_anchorgate.errors import UsageError
-from pytest_anchorgate.ini import SECTIONS, find_ini, render_ini, with_settings
-from pytest_anchorgate.options import INI_FILES
+from pytest_anchorgate.ini import find_ini, render_ini, setting, with_settings
 
 SETTINGS = {"gate_anchors": ["anchors/mine.jsonl"], "gate_paths": ["tests/gate"]}
 INI = "gate_anchors = anchors/mine.jsonl\ngate_paths = tests/gate\n"
@@ -32,8 +31,28 @@ def edited(name: str, text: str, settings: dict[str, list[str]] | None = None) -
     return with_settings(Path(name), text.encode(), settings or SETTINGS).decode()
 
 
-def test_the_files_and_their_order_are_those_that_the_plugin_knows():
-    assert list(SECTIONS) == list(INI_FILES)
+class TestReading:
+    """A setting is read as pytest reads it."""
+
+    @pytest.mark.parametrize("name", sorted(HEADS))
+    def test_what_was_put_in_is_read_back(self, name: str) -> None:
+        path = Path(name)
+        content = with_settings(path, f"{HEADS[name]}\n".encode(), SETTINGS)
+        assert setting(path, content, "gate_anchors") == ("anchors/mine.jsonl",)
+        assert setting(path, content, "gate_mbpp") is None
+
+    def test_lines_of_an_ini_file_and_of_a_text_in_toml_are_values(self) -> None:
+        ini = b"[pytest]\ngate_anchors =\n    a.jsonl\n    b.jsonl\n"
+        toml = b'[tool.pytest.ini_options]\ngate_anchors = """a.jsonl\nb.jsonl"""\n'
+        for name, content in (("pytest.ini", ini), ("pyproject.toml", toml)):
+            assert setting(Path(name), content, "gate_anchors") == ("a.jsonl", "b.jsonl")
+
+    def test_a_file_without_the_section_has_no_settings(self) -> None:
+        assert setting(Path("tox.ini"), b"[tox]\n", "gate_anchors") is None
+
+    def test_a_file_that_is_no_ini_file_is_named(self) -> None:
+        with pytest.raises(UsageError, match=r"tox\.ini:2: .*pytest cannot read it either"):
+            setting(Path("tox.ini"), b"[pytest]\n  = x\n", "gate_anchors")
 
 
 class TestFinding:
