@@ -20,7 +20,7 @@ LAYERS = (
     {"options", "option_reader", "option_table"},
     {
         *("run", "session", "planck", "controller", "prompter", "turns", "progress"),
-        *("baseline", "redecide", "ratchet", "breaches", "certify"),
+        *("baseline", "redecide", "ratchet", "breaches", "certify", "compare"),
         *("reporting", "writing", "history", "init", "ini"),
     },
     {"report", "gate", "certificate", "waivers", "stats", "ledger"},
