@@ -21,7 +21,7 @@ LAYERS = (
     {
         *("run", "session", "planck", "controller", "prompter", "turns", "progress"),
         *("baseline", "redecide", "ratchet", "breaches", "certify", "compare"),
-        *("reporting", "writing", "history", "init", "ini"),
+        *("reporting", "writing", "history", "record", "init", "ini"),
     },
     {"report", "gate", "certificate", "waivers", "stats", "ledger"},
     {"verify"},
