@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 from pytest_anchorgate.errors import EngineError, UsageError
 
@@ -95,6 +95,19 @@ class Engine(Protocol):
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield one completion per request, in any order."""
         ...
+
+
+def answer_text(
+    decode: Callable[[Sequence[int]], str],
+    token_ids: Sequence[int],
+    *,
+    eos_ids: Collection[int],
+    stop: Sequence[str],
+) -> str:
+    """Return the text of an answer: without its EOS, up to the first stop sequence."""
+    ended = bool(token_ids) and token_ids[-1] in eos_ids
+    text = decode(token_ids[:-1] if ended else token_ids)
+    return text[: min((at for s in stop if (at := text.find(s)) >= 0), default=len(text))]
 
 
 DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d+)?")

@@ -15,7 +15,7 @@ from accelerate import init_empty_weights
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
-from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request
+from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request, answer_text
 from pytest_anchorgate.pack.architecture import read_architecture, require_fit
 from pytest_anchorgate.pack.read import iter_tensors
 
@@ -164,13 +164,14 @@ class TransformersEngine:
         row.margin = min(row.margin, margin)
         if token in self.eos_ids:
             row.finish_reason = FinishReason.EOS
-            row.text = self.tokenizer.decode(row.token_ids[:-1])
         elif self._stops(row):
             row.finish_reason = FinishReason.STOP
-            row.text = _cut(self.tokenizer.decode(row.token_ids), row.request.stop)
         elif len(row.token_ids) == row.request.max_new_tokens:
             row.finish_reason = FinishReason.LENGTH
-            row.text = self.tokenizer.decode(row.token_ids)
+        if row.finish_reason is not None:
+            row.text = answer_text(
+                self.tokenizer.decode, row.token_ids, eos_ids=self.eos_ids, stop=row.request.stop
+            )
 
     def _stops(self, row: _Row) -> bool:
         """Whether the newest tokens complete a stop sequence.
@@ -188,11 +189,6 @@ class TransformersEngine:
 
 def _grown(mask: torch.Tensor) -> torch.Tensor:
     return torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-
-
-def _cut(text: str, stop: Sequence[str]) -> str:
-    """Return ``text`` up to the first stop sequence."""
-    return text[: min((at for s in stop if (at := text.find(s)) >= 0), default=len(text))]
 
 
 def _completion(row: _Row, seconds: float) -> Completion:
