@@ -24,6 +24,8 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
     A kill at any moment leaves the old file or the new one. An exception, also Ctrl-C, removes
     the temporary file. Raises `PackError` when the system refuses (a full disk, no permission).
     """
+    if _is_special(path):
+        raise PackError(f"{path}: is no regular file, and is not replaced by one. Name another.")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("x+b") as file:
@@ -63,17 +65,25 @@ def new_directory(path: Path) -> Iterator[Path]:
 
 
 def write_file(path: Path, value: bytes, *, parents: bool = False) -> None:
-    """Write ``value`` as the file ``path``, whole or not at all.
+    """Write ``value`` as the file ``path``, whole or not at all; into a device or a pipe as it is.
 
     ``parents``: make the directories that it lies in.
     """
-    if parents:
-        try:
+    try:
+        if parents:
             path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(path, error) from None
+        if _is_special(path):  # as /dev/stdout: to be written to, never to be replaced
+            path.write_bytes(value)
+            return
+    except OSError as error:
+        raise _unwritable(path, error) from None
     with replace_file(path) as file:
         file.write(value)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether something stands there that is neither a file nor a directory."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def sync_directory(path: Path) -> None:
