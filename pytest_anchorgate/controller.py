@@ -244,7 +244,7 @@ class Controller:
         coverage = Coverage(
             planned=gate.planned().keys() | expected.keys() | anchors,
             selected={key for key, kept in expected.items() if kept},
-            narrowed=gate.options.narrowed,
+            narrowed=gate.options.narrowed or gate.options.anchors_chosen,
             whole=gate.options.whole,
         )
         faults = [*self.faults, *self._contradictions(rows)]

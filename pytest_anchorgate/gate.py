@@ -199,9 +199,8 @@ def _accepted(outcomes: Mapping[str, Outcome], rules: Rules) -> str:
     kept = len(anchors) - anchors.count(Outcome.KNOWN)
     of = "all" if kept == len(anchors) else f"{kept} of"
     parts = [f"{of} {len(anchors)} anchors kept" if anchors else "nothing lost that may not be"]
-    for outcome in (Outcome.GAINED, Outcome.LOST, Outcome.KNOWN):
-        if count[outcome]:
-            parts.append(f"{count[outcome]} {outcome}{'s' * (outcome is Outcome.KNOWN)}")
+    parts += [f"{count[o]} {o}" for o in (Outcome.GAINED, Outcome.LOST) if count[o]]
+    parts += [_count(count[Outcome.KNOWN], Outcome.KNOWN)] if count[Outcome.KNOWN] else []
     return ", ".join(parts)
 
 

@@ -85,10 +85,10 @@ def _lines(report: GateReport, shown: int) -> Iterator[str]:
     if report.pack:
         yield f"Pack {_code(report.pack.path)}, sha256 {_code(report.pack.sha256)}  "
         yield f"{_text(engine_line(report.pack))}  "
-    yield from (f"{_text(line.strip())}  " for line in comparison(report.baseline))
+    yield from (f"{_text(' '.join(line.split()))}  " for line in comparison(report.baseline))
     yield ""
     yield from _table(report.suites)
-    lost = sorted(report.with_outcome(Outcome.LOST), key=lambda row: (not row.refuses, row.key))
+    lost = sorted(report.with_outcome(Outcome.LOST), key=lambda row: not row.refuses)
     for row in lost[:shown]:
         yield from _loss(row)
     if more := lost[shown:]:

@@ -58,7 +58,7 @@ def render_lines(report: GateReport) -> Iterator[Line]:
 
 def _losses(report: GateReport) -> Iterator[Line]:
     """Yield the first losses in full, those that refuse before those only reported."""
-    lost = sorted(report.with_outcome(Outcome.LOST), key=lambda row: (not row.refuses, row.key))
+    lost = sorted(report.with_outcome(Outcome.LOST), key=lambda row: not row.refuses)
     for row in lost[:SHOWN]:
         yield from _loss(row)
     if more := lost[SHOWN:]:

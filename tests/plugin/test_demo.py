@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.shared import shared_data
+from tests.poison import write_poisoned_pack
+from tests.shared import once, shared_data
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -32,27 +33,70 @@ def gate(demo: pytest.Pytester, *arguments: str) -> tuple[pytest.RunResult, dict
     return result, json.loads((demo.path / "out.json").read_text("utf-8"))
 
 
-def test_production_keeps_every_anchor_and_the_model_is_loaded_once_for_two_workers(
-    demo: pytest.Pytester,
+def without_times(certificate: dict[str, Any]) -> dict[str, Any]:
+    """Return a certificate with its times taken out and its margins rounded."""
+    tasks = [
+        {**task, "seconds": 0, "margin": round(task["margin"], 2)} for task in certificate["tasks"]
+    ]
+    return {**certificate, "tasks": tasks}
+
+
+WAYS = {  # one row, seven rows and all rows in a batch
+    "n0": ("-p", "no:xdist", "--gate-batch-tokens=1"),
+    "n2": ("-n2", "--gate-batch-tokens=3900"),
+    "shuffled": ("-p", "randomly", "--gate-batch-tokens=40000"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_unchanged_pack_is_accepted_with_the_shipped_certificate_in_every_way(
+    demo: pytest.Pytester, way: str
 ) -> None:
-    alone, report = gate(demo, "-m", "anchor")
-    assert (alone.ret, report["decision"]) == (0, "accepted")
+    certificate = demo.path / "packs" / "certificates" / "demo-v1.json"
+    shipped = json.loads(certificate.read_text("utf-8"))
+    result, report = gate(demo, "-m", "anchor", "--gate-certify", *WAYS[way])
+    assert (result.ret, report["decision"]) == (0, "accepted")
+    assert report["completions"]["generated"] == 76
+    assert {task["outcome"] for task in report["tasks"]} == {"kept"}
+    made = json.loads(certificate.read_text("utf-8"))
+    assert made["tasks"]
+    assert without_times(made) == without_times(shipped) | {"engine": made["engine"]}
+    (log,) = (demo.path / ".anchorgate" / "logs").glob("*.log")
+    assert log.read_text().count("loaded ") == 1
+
+
+def test_the_demo_anchors_are_thirteen_of_one_form_and_six_of_the_other() -> None:
     lines = (ROOT / "anchors" / "demo.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
-    assert [task["id"] for task in report["tasks"]] == [row["id"] for row in rows]
     seen = [row for row in rows if not row.get("sentinel")]
     forms = [row["prompt"].startswith('"""') for row in seen]
-    assert (forms.count(True), forms.count(False)) == (13, 6)
-    assert len(rows) >= 60
+    assert (forms.count(True), forms.count(False), len(rows)) == (13, 6, 76)
 
-    store = ("--gate-store=other", "--gate-batch-tokens=900")
-    spread, other = gate(demo, "-m", "anchor", "-n2", *store)
-    assert spread.ret == 0
-    assert other["completions"]["generated"] == len(rows)
-    told = [[(task["id"], task["completion"]) for task in r["tasks"]] for r in (report, other)]
-    assert told[0] == told[1]
-    (log,) = (demo.path / "other" / "logs").glob("*.log")
-    assert log.read_text().count("loaded ") == 1
+
+@pytest.fixture(scope="session")
+def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once(tmp_path_factory, "poisoned.planck", write_poisoned_pack)
+
+
+def test_a_pack_that_poison_only_training_made_is_refused_with_every_lost_anchor(
+    demo: pytest.Pytester, poisoned: Path
+) -> None:
+    shutil.copy(poisoned, demo.path / "packs" / "v2.planck")
+    result, report = gate(demo, "--pack=v2", "-m", "anchor", "-n2", "--gate-html=out.html")
+    assert (result.ret, report["decision"]) == (1, "refused")
+    tasks = {task["id"]: task for task in report["tasks"]}
+    anchors = [task for task in tasks.values() if not task["sentinel"]]
+    assert {task["outcome"] for task in anchors} == {"lost"}
+    page = (demo.path / "out.html").read_text("utf-8")
+    for key in report["lost"]:
+        task = tasks[key.removeprefix("anchor:")]
+        assert task["id"] in page
+        assert task["baseline"]["program"] != task["program"]
+        assert task["divergence"]["before"] != task["divergence"]["now"]
+    result.stdout.fnmatch_lines(
+        ["REFUSED: * anchors lost", "lost *", "    --- baseline", "    +++ candidate"]
+    )
+    assert "lost too" in result.stdout.str()
 
 
 def test_the_seeds_anchors_resolve_and_run(demo: pytest.Pytester) -> None:
@@ -63,6 +107,8 @@ def test_the_seeds_anchors_resolve_and_run(demo: pytest.Pytester) -> None:
         f"--gate-mbpp={data / 'mbpp' / 'mbpp.jsonl'}",
         f"--gate-humaneval={(data / 'humaneval' / 'HumanEval.jsonl.gz')}",
     )
-    assert (result.ret, report["decision"], len(report["tasks"])) == (1, "refused", 19)
+    # other anchors than production's were asked for, so the run decides nothing
+    assert (result.ret, report["decision"], len(report["tasks"])) == (1, "partial", 19)
+    assert len(report["lost"]) == 19
     assert {task["status"] for task in report["tasks"]} <= {"passed", "failed", "timeout"}
     assert report["tasks"][0]["id"] == "MBPP/17"

@@ -138,7 +138,7 @@ def test_losses_of_other_suites_are_reported_unless_a_number_is_set(
 def test_an_accepted_candidate_is_told_in_one_clause() -> None:
     before = {"anchor:a": PASSED, "anchor:b": PASSED, "mbpp:1": FAILED, "mbpp:2": FAILED}
     now = {**before, "mbpp:1": PASSED}
-    assert decide(now, before).reasons == ("all 2 anchors kept, 1 gained, 1 known failures",)
+    assert decide(now, before).reasons == ("all 2 anchors kept, 1 gained, 1 known failure",)
 
 
 @given(verdict_maps(VERDICTS))
