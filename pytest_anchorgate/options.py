@@ -191,7 +191,8 @@ def parse_gate_options(args: Sequence[str]) -> Options:
 
     :raises UsageError: in one line, for whatever pytest or its plugins refuse.
     """
-    given, path = list(args), sys.path.copy()
+    # Without rewriting asserts: pytest warns of modules that are imported already.
+    given, path = ["--assert=plain", *args], sys.path.copy()
     try:
         config = get_config(given)
         try:

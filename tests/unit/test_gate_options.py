@@ -58,6 +58,17 @@ def test_the_command_line_goes_before_the_ini_file(
     assert (mbpp.first, mbpp.last) == (11, 110)
 
 
+def test_an_ini_file_may_make_every_warning_an_error(project: Path) -> None:
+    with (project / "pytest.ini").open("a") as ini:
+        ini.write("filterwarnings = error\n")
+    code = (
+        "from pytest_anchorgate.options import parse_gate_options;"
+        "import sys; sys.stdout.write(parse_gate_options([]).engine)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("transformers", "")
+
+
 def test_m_selects_suites(project: Path) -> None:
     given = ["--gate-humaneval=he.jsonl", "-m", "humaneval"]
     assert list(parse_gate_options(given).suites) == ["humaneval"]

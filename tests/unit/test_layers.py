@@ -21,6 +21,7 @@ LAYERS = (
     {
         *("run", "session", "planck", "controller", "prompter", "turns", "progress"),
         *("baseline", "redecide", "ratchet", "breaches", "certify", "compare"),
+        *("confirm", "answers", "finding"),
         *("reporting", "writing", "history", "record", "init", "ini"),
     },
     {"report", "gate", "certificate", "waivers", "stats", "ledger"},
