@@ -55,7 +55,7 @@ def test_every_step_after_the_question_depends_on_it(workflow):
     every = steps(workflow)
     asked = next(index for index, step in enumerate(every) if step.get("id") == "changed")
     for step in every[asked + 1 :]:
-        assert "steps.changed.outputs.gate == 'true'" in step["if"] or "gate.md" in step["if"]
+        assert "steps.changed.outputs.gate == 'true'" in step["if"]
     checkouts = [step for step in every if step.get("uses", "").startswith("actions/checkout@")]
     assert all(step["with"]["fetch-depth"] == 0 for step in checkouts)
     assert checkouts[-1]["with"]["lfs"] is True
@@ -67,6 +67,19 @@ def test_the_gate_is_one_command_with_known_options(workflow):
     assert "\n" not in gate.strip()
     assert '--gate-baseline "origin/$GITHUB_BASE_REF:packs/production.toml"' in gate
     assert '--gate-ratchet "origin/$GITHUB_BASE_REF"' in gate
+
+
+def test_the_certificate_is_looked_at_before_the_gate(workflow):
+    names = [step.get("name") for step in steps(workflow)]
+    assert names.index("Certificate") < names.index("Gate")
+
+
+def test_this_repository_uses_what_it_gives_to_others():
+    own = Path(__file__).parents[2] / ".github" / "workflows" / FILE.name
+    given, used = (path.read_text("utf-8").splitlines() for path in (FILE, own))
+    changed = [new for old, new in zip(given, used, strict=True) if old != new]
+    assert len(changed) == 2
+    assert "constraints.txt" in changed[1]
 
 
 @pytest.mark.parametrize(
