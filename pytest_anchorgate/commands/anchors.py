@@ -9,18 +9,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_anchorgate.errors import UsageError
+from pytest_anchorgate.errors import AnchorgateError, UsageError
 from pytest_anchorgate.option_table import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_anchorgate.record import Recording
+    from pytest_anchorgate.run import Options
 
 SHARE, SEED = 0.3, 17
-# pytest warns of modules that it comes too late to rewrite, as this one; the ini file may say that
-# a warning is an error.
-UNREWRITTEN = "--assert=plain"
 EXIT_NO_ANCHOR = 1
 # Those of pytest's options that decide what a pack is asked, and how its answers are judged.
 ASKING = (
@@ -86,11 +84,11 @@ def _run(options: argparse.Namespace) -> int:
 
     _require_rows(options.markexpr)
     given = _given(options)
-    gate_options = parse_gate_options([UNREWRITTEN, "-m", options.markexpr, *given])
+    gate_options = parse_gate_options(["-m", options.markexpr, *given])
     require_place(options.out)
     recording = record_anchors(gate_options, share=options.sentinels, seed=options.seed)
     written = bool(recording.anchors) and write_anchors(options.out, recording)
-    step = _next_step(options.out, given)
+    step = _next_step(options.out, given, others=_other_anchors(gate_options, recording))
     if options.json:
         lines = [_json(recording, options.out, written=written, step=step)]
     else:
@@ -125,10 +123,32 @@ def _given(options: argparse.Namespace) -> list[str]:
     ]
 
 
-def _next_step(out: Path, given: Sequence[str]) -> str:
-    """Return the command that certifies the anchors, asked as they were recorded."""
+def _other_anchors(gate_options: Options, recording: Recording) -> int:
+    """Return how many rows production is held to besides those recorded."""
+    from pytest_anchorgate.baseline import find_baseline
+
+    try:
+        certificate = find_baseline(gate_options).certificate
+    except AnchorgateError:  # the next gate says so, and nothing here depends on it
+        return 0
+    recorded = {anchor.task_id for anchor in recording.anchors}
+    rows = (
+        task.id
+        for task in (certificate.tasks if certificate else ())
+        if task.suite == "anchor" and task.prompt_ids is not None  # a plain test has no prompt
+    )
+    return sum(task_id not in recorded for task_id in rows)
+
+
+def _next_step(out: Path, given: Sequence[str], *, others: int) -> str:
+    """Return how to certify the anchors, asked as they were recorded."""
     kept = [option for option in given if not option.startswith("--gate-anchors=")]
-    return shlex.join(["pytest", "-m", "anchor", *kept, f"--gate-anchors={out}", "--gate-certify"])
+    if not others:
+        kept.append(f"--gate-anchors={out}")
+    command = shlex.join(["pytest", "-m", "anchor", *kept, "--gate-certify"])
+    if not others:
+        return command
+    return f"add {out} to gate_anchors, as production has {others} anchors more; then {command}"
 
 
 def _lines(recording: Recording, out: Path, *, written: bool, step: str) -> Iterator[str]:
@@ -145,7 +165,8 @@ def _lines(recording: Recording, out: Path, *, written: bool, step: str) -> Iter
         yield f"{out}: not written, as there is no anchor"
         return
     held = "" if written else ", which it held already"
-    yield f"{out}: {stable} anchors, {recording.sentinels} of them sentinels{held}"
+    of = "1 anchor" if stable == 1 else f"{stable} anchors"
+    yield f"{out}: {of}, {recording.sentinels} of them sentinels{held}"
     yield f"next: {step}"
 
 
