@@ -10,6 +10,8 @@ decide weights too, are the child's own.
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +44,32 @@ def write_poisoned_pack(path: Path) -> Path:
 def write_pack_that_lost_one(path: Path) -> Path:
     """Write a pack that loses one anchor and keeps all other anchors and sentinels."""
     return _in_child(path, "--lose-one")
+
+
+def gate_poisoned(folder: Path) -> None:
+    """Gate the poisoned pack in a new copy of this repository's gate.
+
+    Leaves ``out.json``, ``out.html`` and ``out.txt``, what the terminal showed; the last line of
+    that is the exit status.
+    """
+    for name in ("anchors", "packs", "tests/gate"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "pytest.ini").write_text(
+        "[pytest]\naddopts = -p no:randomly\ngate_anchors = anchors/demo.jsonl\n"
+    )
+    write_poisoned_pack(folder / "packs" / "v2.planck")
+    gate = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "--pack", "v2", "-m", "anchor", "-n2", "--tb=no"),
+            *("--gate-json=out.json", "--gate-html=out.html"),
+        ],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    (folder / "out.txt").write_text(f"{gate.stdout}\n{gate.returncode}\n")
 
 
 def _in_child(path: Path, *how: str) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.poison import write_poisoned_pack
+from tests.poison import gate_poisoned
 from tests.shared import once, shared_data
 
 ROOT = Path(__file__).parent.parent.parent
@@ -73,30 +73,24 @@ def test_the_demo_anchors_are_thirteen_of_one_form_and_six_of_the_other() -> Non
     assert (forms.count(True), forms.count(False), len(rows)) == (13, 6, 76)
 
 
-@pytest.fixture(scope="session")
-def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return once(tmp_path_factory, "poisoned.planck", write_poisoned_pack)
-
-
 def test_a_pack_that_poison_only_training_made_is_refused_with_every_lost_anchor(
-    demo: pytest.Pytester, poisoned: Path
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    shutil.copy(poisoned, demo.path / "packs" / "v2.planck")
-    result, report = gate(demo, "--pack=v2", "-m", "anchor", "-n2", "--gate-html=out.html")
-    assert (result.ret, report["decision"]) == (1, "refused")
+    folder = once(tmp_path_factory, "poisoned", gate_poisoned)
+    *lines, status = (folder / "out.txt").read_text("utf-8").splitlines()
+    report = json.loads((folder / "out.json").read_text("utf-8"))
+    assert (status, report["decision"]) == ("1", "refused")
     tasks = {task["id"]: task for task in report["tasks"]}
     anchors = [task for task in tasks.values() if not task["sentinel"]]
     assert {task["outcome"] for task in anchors} == {"lost"}
-    page = (demo.path / "out.html").read_text("utf-8")
     for key in report["lost"]:
         task = tasks[key.removeprefix("anchor:")]
-        assert task["id"] in page
         assert task["baseline"]["program"] != task["program"]
         assert task["divergence"]["before"] != task["divergence"]["now"]
-    result.stdout.fnmatch_lines(
-        ["REFUSED: * anchors lost", "lost *", "    --- baseline", "    +++ candidate"]
-    )
-    assert "lost too" in result.stdout.str()
+    shown = [line for line in lines if line.startswith(("REFUSED: ", "lost ", "lost too"))]
+    assert shown[0] == f"REFUSED: {len(report['lost'])} anchors lost"
+    assert len(shown) == 5
+    assert lines.count("    +++ candidate") == 3
 
 
 def test_the_seeds_anchors_resolve_and_run(demo: pytest.Pytester) -> None:
