@@ -191,8 +191,9 @@ def parse_gate_options(args: Sequence[str]) -> Options:
 
     :raises UsageError: in one line, for whatever pytest or its plugins refuse.
     """
-    # Without rewriting asserts: pytest warns of modules that are imported already.
-    given, path = ["--assert=plain", *args], sys.path.copy()
+    # Without rewriting asserts, since pytest warns of modules that are imported already; and with
+    # a path, since it warns of testpaths that are not there.
+    given, path = ["--assert=plain", *args, "."], sys.path.copy()
     try:
         config = get_config(given)
         try:

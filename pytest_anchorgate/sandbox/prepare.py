@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_anchorgate.errors import SandboxError
+from pytest_anchorgate.parsing import parse
 from pytest_anchorgate.sandbox import asserts
 from pytest_anchorgate.sandbox.trial import PROMPT, SETUP, TEST
 from pytest_anchorgate.sandbox.values import render_exception
@@ -82,7 +83,7 @@ def prepare(tests: tuple[str, ...], setup: str, prompt: str, entry_point: str) -
 
 def _parsed(source: str, name: str) -> ast.Module:
     try:
-        return ast.parse(source, name)
+        return parse(source, name)
     except PROBLEMS as error:
         raise _broken(error) from None
 
@@ -140,14 +141,14 @@ def _prompt_definitions(
 def _parsed_prompt(prompt: str) -> ast.Module:
     for ending in ("", "\n    pass\n"):  # a signature whose body is what the model writes
         try:
-            return ast.parse(prompt + ending)
+            return parse(prompt + ending)
         except PROBLEMS:
             continue
     lines = prompt.splitlines()
     while lines:
         lines.pop()
         try:
-            return ast.parse("\n".join(lines))
+            return parse("\n".join(lines))
         except PROBLEMS:
             continue
     return ast.Module(body=[], type_ignores=[])

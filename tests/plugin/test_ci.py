@@ -47,8 +47,11 @@ def merge_request(certified: GateProject) -> Callable[[], Job]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {
         **os.environ,
-        "GITHUB_BASE_REF": "main", "PATH": path, "CI": "true",
-        "GITHUB_STEP_SUMMARY": str(certified.path / "out.summary"), "GITHUB_ACTIONS": "true",
+        "GITHUB_BASE_REF": "main",
+        "PATH": path,
+        "CI": "true",
+        "GITHUB_STEP_SUMMARY": str(certified.path / "out.summary"),
+        "GITHUB_ACTIONS": "true",
     }
 
     def judge() -> Job:

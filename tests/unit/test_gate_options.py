@@ -60,7 +60,7 @@ def test_the_command_line_goes_before_the_ini_file(
 
 def test_an_ini_file_may_make_every_warning_an_error(project: Path) -> None:
     with (project / "pytest.ini").open("a") as ini:
-        ini.write("filterwarnings = error\n")
+        ini.write("filterwarnings = error\ntestpaths = nowhere\n")
     code = (
         "from pytest_anchorgate.options import parse_gate_options;"
         "import sys; sys.stdout.write(parse_gate_options([]).engine)"

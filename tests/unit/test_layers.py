@@ -26,7 +26,7 @@ LAYERS = (
     },
     {"report", "gate", "certificate", "waivers", "stats", "ledger"},
     {"verify"},
-    {"tasks", "sandbox", "engine", "store", "git"},
+    {"tasks", "sandbox", "engine", "store", "git", "parsing"},
     {"pack"},
     {"errors"},
 )
