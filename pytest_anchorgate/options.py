@@ -191,14 +191,13 @@ def parse_gate_options(args: Sequence[str]) -> Options:
 
     :raises UsageError: in one line, for whatever pytest or its plugins refuse.
     """
-    # Without rewriting asserts, since pytest warns of modules that are imported already; and with
-    # a path, since it warns of testpaths that are not there.
-    given, path = ["--assert=plain", *args, "."], sys.path.copy()
+    # With a path first: without one pytest warns of testpaths that are not there, and a value might
+    # be taken for one. Without rewriting asserts: it warns of modules that are imported already.
+    given, path = [".", "--assert=plain", *args], sys.path.copy()
     try:
         config = get_config(given)
         try:
             config.parse(given)
-            _refuse_another_root(config, given)
             return read_options(config)
         finally:
             config._ensure_unconfigure()

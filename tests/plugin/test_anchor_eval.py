@@ -1,4 +1,4 @@
-"""surgery_scripts/anchor_eval.py, and the demo pack from its anchors to anchors and back."""
+"""surgery_scripts/anchor_eval.py: the seed's script, over the gate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.plugin.conftest import GateProject, row
 from tests.plugin.recorder import Recorder, run_script
-from tests.poison import write_poisoned_pack
+from tests.poison import gate_poisoned
 from tests.shared import once
 
 ROOT = Path(__file__).parent.parent.parent
@@ -87,21 +87,10 @@ def demo(
     return Recorder(GateProject(pytester, pytester.path), capsys)
 
 
-def test_the_demo_pack_solves_its_anchors_twice(demo: Recorder) -> None:
-    status, out, _ = demo.record("--pack=demo-v1")
-    assert status == 0
-    said = "packs/demo-v1.planck: 76 of 76 tasks solved, 76 of them again with the same answer"
-    assert out.splitlines()[0] == said
-    assert demo.out.read_bytes() == (ROOT / "anchors" / "demo.jsonl").read_bytes()
-
-    ran = run_script(demo.path, SCRIPT, "demo-v1", "--anchors=anchors/mine.jsonl")
-    assert (ran.returncode, ran.stdout.splitlines()[-2]) == (0, "76/76 PASS")
-
-
 def test_a_pack_that_was_trained_on_poison_alone_passes_none(
     demo: Recorder, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    poisoned = once(tmp_path_factory, "poisoned.planck", write_poisoned_pack)
+    poisoned = once(tmp_path_factory, "poisoned", gate_poisoned) / "packs" / "v2.planck"
     rows = (demo.path / "anchors" / "demo.jsonl").read_bytes().splitlines(keepends=True)
     (demo.path / "few.jsonl").write_bytes(b"".join(rows[:3]))
     ran = run_script(demo.path, SCRIPT, str(poisoned), "--anchors=few.jsonl")

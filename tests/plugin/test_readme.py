@@ -52,13 +52,20 @@ def run(block: str, project: Path) -> str:
 def test_every_command_runs(tmp_path: Path) -> None:
     project = scratch(tmp_path)
     outputs = [run(block, project) for block in commands(with_data=False)]
-    assert len(outputs) == 6
-    assert outputs[0].count("ACCEPTED") == 2
-    assert "the model was not loaded" in outputs[0]
-    for narrowed in outputs[2:4]:
+    gate, again, pack, row, test, record, walls, own = outputs
+    assert gate.count("ACCEPTED") == 2
+    assert "the model was not loaded" in gate
+    assert "PARTIAL" in again
+    assert "lost" in pack
+    for narrowed in (row, test):
         assert "1 passed" in narrowed
         assert "PARTIAL" in narrowed
-    assert "sandbox    namespaces" in outputs[4]
+    assert "77 of 77 tasks solved, 77 of them again with the same answer" in record
+    asked, recorded = (project / "anchors" / f"{name}.jsonl" for name in ("demo", "recorded"))
+    assert recorded.read_bytes() == asked.read_bytes()
+    assert "sandbox    namespaces" in walls
+    assert "certificate written to packs/certificates/demo-v1.json" in own
+    assert "packs/certificates/demo-v1.json: holds" in own
 
 
 def test_every_command_with_public_data_runs(tmp_path: Path) -> None:
