@@ -13,10 +13,9 @@ from functools import cached_property
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from pytest_anchorgate.engine.protocol import answer_text
+from pytest_anchorgate.engine.protocol import answer_text, ids_digest
 from pytest_anchorgate.errors import CertificateError
 from pytest_anchorgate.finding import AGAIN, confirmed, unchecked, wrong
-from pytest_anchorgate.planck import ids_digest
 from pytest_anchorgate.prompter import Prompter
 from pytest_anchorgate.report.wording import some
 from pytest_anchorgate.sandbox.canaries import require_canaries

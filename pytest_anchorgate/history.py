@@ -55,6 +55,7 @@ def _attempt(gate: GateSession, rows: Sequence[Row], ruling: Ruling) -> Attempt:
         sentinels=len(sentinels),
         gained=len(ruling.gained),
         lost=len(ruling.lost),
+        lost_anchors=tuple(sorted(row.id for row in anchors if row.outcome is Outcome.LOST)),
         suites={suite: (passed[suite], planned[suite]) for suite in planned},
         settings={key: text for key, text in provenance.items() if key != TRAINED_ON},
     )

@@ -68,9 +68,16 @@ class ItemsPlugin:
         self.collectonly: bool = config.option.collectonly
         self.collected: dict[str, bool] = {}
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
         self.collected = dict.fromkeys(self._keys(items), False)
+        result = yield
+        if not self.collectonly and (fragile := self.planck.gate.hints.fragile):
+            ranks = {key: rank for rank, key in enumerate(fragile)}
+            items.sort(key=lambda item: ranks.get(self._key(item) or "", len(ranks)))
+        return result
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self.collectonly:

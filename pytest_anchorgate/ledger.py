@@ -51,8 +51,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ``time`` is UTC in ISO 8601 to the second, ``pack`` a file name, ``sha256`` the pack's.
     ``decision`` is one of `DECISIONS`, empty where none was made. ``gained`` and ``lost`` count
     over all suites, ``suites`` maps each to its passed and planned tasks. ``settings`` is what
-    the pack's maker says (rank, lr, ...), as text. ``production``: whether production.toml names
-    the pack afterwards. Raises `ValueError` for values that cannot be.
+    the pack's maker says (rank, lr, ...), as text, ``lost_anchors`` are ids. ``production`` says
+    whether production.toml names the pack afterwards. Raises `ValueError` for what cannot be.
     """
 
     event: Event
@@ -70,6 +70,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     settings: dict[str, str]
     production: bool = False
     note: str = ""
+    lost_anchors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if fault := next(_faults(self), None):

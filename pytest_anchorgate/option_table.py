@@ -86,6 +86,7 @@ OPTIONS = (
 )
 UNSET: list[str] = []  # by identity: an ini value that nobody set, unlike one set to nothing
 FLAGS: Mapping[str, str] = {
+    "--gate-fail-fast": "judge the most fragile anchors first, and stop at the first failure.",
     "--gate-certify": "write the pack's certificate once every task has its verdict.",
     "--gate-whole": "a narrowed run (-k, --lf, a node id) is invalid instead of partial; for CI.",
 }

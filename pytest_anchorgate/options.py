@@ -180,6 +180,7 @@ def read_options(config: pytest.Config) -> Options:
         certify=option.gate_certify,
         whole=option.gate_whole,
         narrowed=narrowed,
+        stops_early=bool(option.maxfail or option.gate_fail_fast),
     )
 
 

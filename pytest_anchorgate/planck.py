@@ -5,11 +5,10 @@ Also turns whatever became of a case into the plain record that travels with pyt
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_anchorgate.engine.protocol import ids_digest
 from pytest_anchorgate.errors import CanaryError, SandboxError
 from pytest_anchorgate.gate import Outcome, suite_of
 from pytest_anchorgate.redecide import Redecision, undecidable, undecidable_plain
@@ -166,8 +165,3 @@ class Planck:
         if baseline.redecide == Redecide.VERIFY:  # no program was judged
             return record
         return record | {"fault": undecidable_plain(test.key)}
-
-
-def ids_digest(token_ids: Sequence[int]) -> str:
-    """Return the sha256 of token ids, written as a JSON list."""
-    return hashlib.sha256(json.dumps(list(token_ids)).encode()).hexdigest()

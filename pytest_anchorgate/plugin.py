@@ -57,6 +57,8 @@ def _configure_gate(config: pytest.Config) -> None:
     from pytest_anchorgate.session import GateSession
 
     options = read_options(config)
+    if config.option.gate_fail_fast and not config.option.maxfail:
+        config.option.maxfail = 1  # as -x does, before xdist reads it
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         run = Run.from_json(worker[PROPERTY])

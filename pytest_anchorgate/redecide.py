@@ -61,7 +61,7 @@ class Redecision:
 
     def _generated(self, case: Case, baseline: RunBaseline) -> str:
         run, request = baseline_run(self.gate.run.id), self._prompter.request(case.task)
-        self.gate.store.request(run, [request])
+        self.gate.store.request(run, [self.gate.hints.drafted(request)])
         return wait_for_completion(self.gate.store, run, request.key).text
 
     @cached_property

@@ -69,6 +69,7 @@ class Options:
     certify: bool
     whole: bool
     narrowed: bool
+    stops_early: bool  # -x, --maxfail, --gate-fail-fast
 
     @property
     def packs(self) -> Path:

@@ -15,6 +15,7 @@ from pytest_anchorgate.baseline import baseline_statuses
 from pytest_anchorgate.engine.process import wait_for_completion
 from pytest_anchorgate.errors import CanaryError, UsageError
 from pytest_anchorgate.gate import Outcome, Rules
+from pytest_anchorgate.hints import Hints
 from pytest_anchorgate.prompter import Prompter
 from pytest_anchorgate.sandbox.canaries import require_canaries
 from pytest_anchorgate.sandbox.run import Sandbox
@@ -177,10 +178,17 @@ class GateSession:
         if self.run.pack is None:
             return
         prompter = self.prompter
-        tasks = [case.task for case in cases]
-        self.store.request(
-            self.run.id, [prompter.request(t) for t in tasks if not prompter.overflow(t)]
-        )
+        requests = [
+            self.hints.of(case.key, prompter.request(case.task))
+            for case in cases
+            if not prompter.overflow(case.task)
+        ]
+        self.store.request(self.run.id, requests)
+
+    @cached_property
+    def hints(self) -> Hints:
+        """What the baseline tells before the run."""
+        return Hints(self.options, self.run)
 
     def expect(self, cases: Iterable[tuple[str, bool]]) -> None:
         """Note which case keys this process collected, and whether each stayed selected."""

@@ -57,4 +57,5 @@ def attempts(draw: st.DrawFn) -> Attempt:
         settings=draw(st.dictionaries(TEXT, TEXT, max_size=3)),
         production=draw(st.booleans()),
         note=draw(TEXT | st.text(string.printable, max_size=8)),
+        lost_anchors=draw(st.lists(TEXT, max_size=3).map(tuple)),
     )

@@ -30,23 +30,34 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One prompt to complete greedily."""
+    """One prompt to complete greedily.
+
+    ``draft`` is a guess at the completion's token ids, EOS included: it may save time, and never
+    changes the completion. Requests of a lower ``rank`` are answered first.
+    """
 
     key: str
     prompt_ids: tuple[int, ...]
     stop: tuple[str, ...]
     max_new_tokens: int
+    draft: tuple[int, ...] = ()
+    rank: int = 0
 
     def to_json(self) -> str:
         """Return the request, its key aside, as a JSON string."""
-        return json.dumps([list(self.prompt_ids), list(self.stop), self.max_new_tokens])
+        return json.dumps([self.prompt_ids, self.stop, self.max_new_tokens, self.draft, self.rank])
 
     @classmethod
     def from_json(cls, key: str, text: str) -> Request:
         """Return the request that ``to_json`` wrote."""
-        prompt_ids, stop, max_new_tokens = json.loads(text)
+        prompt_ids, stop, max_new_tokens, draft, rank = json.loads(text)
         return cls(
-            key=key, prompt_ids=tuple(prompt_ids), stop=tuple(stop), max_new_tokens=max_new_tokens
+            key=key,
+            prompt_ids=tuple(prompt_ids),
+            stop=tuple(stop),
+            max_new_tokens=max_new_tokens,
+            draft=tuple(draft),
+            rank=rank,
         )
 
 
@@ -148,6 +159,11 @@ def request_key(
     """Return the sha256 under which a completion is stored and found again."""
     parts = [pack_sha256, identity.to_json(), list(prompt_ids), list(stop), max_new_tokens]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def ids_digest(token_ids: Sequence[int]) -> str:
+    """Return the sha256 of token ids, written as a JSON list."""
+    return hashlib.sha256(json.dumps(list(token_ids)).encode()).hexdigest()
 
 
 def _versions(*names: str) -> tuple[tuple[str, str], ...]:

@@ -7,14 +7,17 @@ knows token ids and stop sequences, not tasks or verdicts.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import init_empty_weights
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
+from pytest_anchorgate.engine.decode import Batch, Row
+from pytest_anchorgate.engine.draft import Draft
+from pytest_anchorgate.engine.head import Head
 from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request, answer_text
 from pytest_anchorgate.pack.architecture import read_architecture, require_fit
 from pytest_anchorgate.pack.read import iter_tensors
@@ -24,11 +27,11 @@ if TYPE_CHECKING:
 
     from pytest_anchorgate.pack.format import Pack
 
-# Two ways to compute one logit (another batch size, another padding) differ by rounding. Largest
-# difference of a margin between batches of 128 and of one, demo pack, CPU, float32: 2.9e-5
-# (2026-11-22); a row under 35 times that is decoded again alone. The 16-bit values are reckoned,
-# not measured: two and four units in the last place of logits between 16 and 32.
-MARGIN_THRESHOLD = {"float32": 1e-3, "bfloat16": 0.25, "float16": 0.0625}
+# Two ways to compute one logit (another batch size, another padding, a draft's whole pass) differ
+# by rounding. Largest difference of a margin from decoding alone, demo pack, 76 anchors, CPU, by
+# benchmarks/drafts.py on 2026-11-22: float32 1.8e-5, bfloat16 0.22, float16 0.023. An answer with a
+# smaller margin than these is decoded again alone. On a GPU nothing was measured yet.
+MARGIN_THRESHOLD = {"float32": 1e-3, "bfloat16": 0.5, "float16": 0.0625}
 
 
 def load_model(pack: Pack, *, device: str, dtype: str) -> PreTrainedModel:
@@ -59,17 +62,6 @@ def load_model(pack: Pack, *, device: str, dtype: str) -> PreTrainedModel:
     return loaded
 
 
-@dataclass(slots=True)
-class _Row:
-    """One request on its way through a batch."""
-
-    request: Request
-    token_ids: list[int] = field(default_factory=list)
-    text: str = ""
-    margin: float = float("inf")
-    finish_reason: FinishReason | None = None
-
-
 class TransformersEngine:
     """A loaded pack that completes prompts greedily.
 
@@ -80,6 +72,7 @@ class TransformersEngine:
         self, pack: Pack, *, device: str = "cpu", dtype: str = "float32", batch_tokens: int = 16384
     ) -> None:
         self.model = load_model(pack, device=device, dtype=dtype)
+        self.head = Head(self.model)
         self.tokenizer = Tokenizer.from_str(pack.asset("tokenizer.json").decode())
         self.eos_ids = frozenset(pack.eos_token_ids)
         self.device = device
@@ -89,115 +82,55 @@ class TransformersEngine:
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield one completion per request, shortest prompts first.
 
-        A row whose margin is under the threshold is decoded again alone, so completions do not
-        depend on the batch they were in.
+        A row whose margin is under the threshold is decoded again alone and without its draft, so
+        completions depend neither on the batch they were in nor on what was guessed.
         """
         for batch in self.batches(requests):
             began = time.perf_counter()
-            rows = self._decode(batch)
+            rows = self.decode(batch)
             for index, row in enumerate(rows):
-                if len(batch) > 1 and row.margin < self.threshold:
-                    rows[index] = self._decode([row.request])[0]
+                alone = len(batch) == 1 and row.draft is None
+                if not alone and min(row.margins) < self.threshold:
+                    rows[index] = self.decode([replace(row.request, draft=())])[0]
             seconds = (time.perf_counter() - began) / len(batch)
             for row in rows:
-                yield _completion(row, seconds)
+                yield self._completion(row, seconds)
 
     def batches(self, requests: Sequence[Request]) -> Iterator[list[Request]]:
-        """Split requests, shortest first, into batches within ``batch_tokens``."""
+        """Split requests, by rank and shortest first, into batches within ``batch_tokens``."""
         batch: list[Request] = []
         longest_answer = 0
-        for request in sorted(requests, key=lambda r: (len(r.prompt_ids), r.key)):
+        for request in sorted(requests, key=lambda r: (r.rank, len(r.prompt_ids), r.key)):
             longest_answer = max(longest_answer, request.max_new_tokens)
             size = (len(batch) + 1) * (len(request.prompt_ids) + longest_answer)
-            if batch and size > self.batch_tokens:
+            if batch and (size > self.batch_tokens or request.rank > batch[0].rank):
                 yield batch
                 batch, longest_answer = [], request.max_new_tokens
             batch.append(request)
         if batch:
             yield batch
 
-    @torch.inference_mode()
-    def _decode(self, batch: Sequence[Request]) -> list[_Row]:
-        """Decode one batch to its end; finished rows leave it on the way."""
-        rows = [_Row(request) for request in batch]
-        ids, mask = self._padded(batch)
-        cache = DynamicCache(config=self.model.config)
-        active = list(rows)
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)  # (B, T)
-        while active:
-            output: Any = self.model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            values, choices = output.logits[:, -1].float().topk(2)  # (B, 2)
-            margins = (values[:, 0] - values[:, 1]).tolist()
-            for row, token, margin in zip(active, choices[:, 0].tolist(), margins, strict=True):
-                self._extend(row, token, margin)
-            going = [index for index, row in enumerate(active) if row.finish_reason is None]
-            ids, mask, positions = choices[:, :1], _grown(mask), positions[:, -1:] + 1
-            if len(going) < len(active):
-                keep = torch.tensor(going, device=self.device, dtype=torch.long)
-                ids, mask, positions = ids[keep], mask[keep], positions[keep]
-                if going:
-                    cache.batch_select_indices(keep)
-                active = [active[index] for index in going]
+    def decode(self, requests: Sequence[Request]) -> list[Row]:
+        """Decode requests in one batch to their ends, whatever their margins."""
+        rows = [
+            Row(request, Draft(request.draft, self.eos_ids) if self._uses_draft(request) else None)
+            for request in requests
+        ]
+        Batch(rows, head=self.head, decode=self.tokenizer.decode, eos_ids=self.eos_ids).run()
         return rows
 
-    def _padded(self, batch: Sequence[Request]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return left-padded prompt ids and their mask, both (B, T)."""
-        longest = max(len(request.prompt_ids) for request in batch)
-        pad = min(self.eos_ids)  # masked, so any id that exists will do
-        ids = [[pad] * (longest - len(r.prompt_ids)) + list(r.prompt_ids) for r in batch]
-        mask = [[0] * (longest - len(r.prompt_ids)) + [1] * len(r.prompt_ids) for r in batch]
-        return (
-            torch.tensor(ids, device=self.device),
-            torch.tensor(mask, device=self.device),
+    def _uses_draft(self, request: Request) -> bool:
+        """Whether guesses can be taken back; a layer that forgets cannot unread a token."""
+        return bool(request.draft) and self.head.has_slots
+
+    def _completion(self, row: Row, seconds: float) -> Completion:
+        assert row.finish_reason is not None, f"request {row.request.key} was left undecided"
+        stop = row.request.stop if row.finish_reason is FinishReason.STOP else ()
+        return Completion(
+            key=row.request.key,
+            text=answer_text(self.tokenizer.decode, row.token_ids, eos_ids=self.eos_ids, stop=stop),
+            token_ids=tuple(row.token_ids),
+            finish_reason=row.finish_reason,
+            margin=min(row.margins),
+            seconds=seconds,
         )
-
-    def _extend(self, row: _Row, token: int, margin: float) -> None:
-        """Append one token and decide whether the row is finished."""
-        row.token_ids.append(token)
-        row.margin = min(row.margin, margin)
-        if token in self.eos_ids:
-            row.finish_reason = FinishReason.EOS
-        elif self._stops(row):
-            row.finish_reason = FinishReason.STOP
-        elif len(row.token_ids) == row.request.max_new_tokens:
-            row.finish_reason = FinishReason.LENGTH
-        if row.finish_reason is not None:
-            row.text = answer_text(
-                self.tokenizer.decode, row.token_ids, eos_ids=self.eos_ids, stop=row.request.stop
-            )
-
-    def _stops(self, row: _Row) -> bool:
-        """Whether the newest tokens complete a stop sequence.
-
-        A token is at least one byte, so a stop sequence lies within its own number of bytes of
-        tokens; three more complete a character that the window's start may cut.
-        """
-        stop = row.request.stop
-        if not stop:
-            return False
-        window = max(len(sequence.encode()) for sequence in stop) + 3
-        tail = self.tokenizer.decode(row.token_ids[-window:])
-        return any(sequence in tail for sequence in stop)
-
-
-def _grown(mask: torch.Tensor) -> torch.Tensor:
-    return torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-
-
-def _completion(row: _Row, seconds: float) -> Completion:
-    assert row.finish_reason is not None, f"request {row.request.key} was left undecided"
-    return Completion(
-        key=row.request.key,
-        text=row.text,
-        token_ids=tuple(row.token_ids),
-        finish_reason=row.finish_reason,
-        margin=row.margin,
-        seconds=seconds,
-    )

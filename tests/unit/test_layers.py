@@ -22,7 +22,7 @@ LAYERS = (
         *("run", "session", "planck", "controller", "prompter", "turns", "progress"),
         *("baseline", "redecide", "ratchet", "breaches", "certify", "compare"),
         *("confirm", "answers", "finding"),
-        *("reporting", "writing", "history", "record", "init", "ini"),
+        *("hints", "reporting", "writing", "history", "record", "init", "ini"),
     },
     {"report", "gate", "certificate", "waivers", "stats", "ledger"},
     {"verify"},
@@ -32,7 +32,9 @@ LAYERS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
-MAY_IMPORT_HEAVY = {"engine/transformers.py"} | {
+MAY_IMPORT_HEAVY = {
+    f"engine/{name}.py" for name in ("transformers", "decode", "cache", "head")
+} | {
     f"pack/{name}.py" for name in ("read", "write", "convert", "diff", "architecture", "source")
 }
 

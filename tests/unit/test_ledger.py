@@ -73,7 +73,7 @@ def test_one_line_is_one_object_in_the_order_of_its_fields(ledger: Path) -> None
         '{"event":"gate","time":"2026-11-22T10:00:00Z","pack":"demo-v1.planck",'
         f'"sha256":"{"a" * 64}","decision":"accepted","anchors_kept":19,"anchors":19,'
         '"sentinels_kept":31,"sentinels":31,"gained":0,"lost":0,"suites":{"mbpp":[13,100]},'
-        '"settings":{"alpha":"16","lr":"1e-4","rank":"8"},"production":false,"note":""}\n'
+        '"settings":{"alpha":"16","lr":"1e-4","rank":"8"},"production":false,"note":"","lost_anchors":[]}\n'
     )
 
 
@@ -225,7 +225,7 @@ def test_a_bad_line_is_named_and_nothing_is_written(ledger: Path, bad: bytes, sa
     [
         pytest.param(5, """'{"eve'""", id="early"),
         pytest.param(300, "'", id="late"),
-        pytest.param(None, """"note": ""}'""", id="its newline alone"),
+        pytest.param(None, """"lost_anchors": []}'""", id="its newline alone"),
     ],
 )
 def test_a_cut_last_line_is_refused_and_not_extended(

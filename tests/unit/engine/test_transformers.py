@@ -69,9 +69,9 @@ def test_a_row_with_a_small_margin_is_decoded_again_alone(
 ) -> None:
     engine.batch_tokens = 10**9
     batches: list[int] = []
-    decode = engine._decode
+    decode = engine.decode
     monkeypatch.setattr(
-        engine, "_decode", lambda batch: (batches.append(len(batch)), decode(batch))[1]
+        engine, "decode", lambda batch: (batches.append(len(batch)), decode(batch))[1]
     )
     monkeypatch.setattr(engine, "threshold", float("inf"))
     answers(engine, [request(seed) for seed in range(3)])
