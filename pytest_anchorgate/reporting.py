@@ -90,10 +90,14 @@ class Rows:
         position = next((at for at, (one, other) in pairs if one != other), shorter)
         if before.token_ids == answer.token_ids:
             return None
+        parting = answer.parting
+        told = parting is not None and parting.position == position
         return Divergence(
             position=position,
             before=self._token(before.token_ids, position),
             now=self._token(answer.token_ids, position),
+            before_chance=parting.before if parting and told else None,
+            now_chance=parting.now if parting and told else None,
         )
 
     def _token(self, token_ids: Sequence[int], position: int) -> str:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request
+from pytest_anchorgate.engine.protocol import Completion, FinishReason, Parting, Request
 from pytest_anchorgate.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STALE_RUN_S = (
     24 * 3600.0
 )  # a run that was killed leaves rows; the next run after a day removes them
@@ -31,7 +31,7 @@ BUSY_S = 30.0  # how long one process waits for another's write
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS completions (
     key TEXT PRIMARY KEY, run TEXT, text TEXT, token_ids TEXT, finish_reason TEXT,
-    margin REAL, seconds REAL
+    margin REAL, seconds REAL, parting TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (
     run TEXT PRIMARY KEY, state TEXT, note TEXT, beat REAL, stats TEXT
@@ -185,25 +185,29 @@ class Store:
     def add(self, run: str, completions: Iterable[Completion]) -> None:
         """Store answers; the first answer to a key stays."""
         rows = [
-            (c.key, run, c.text, json.dumps(c.token_ids), c.finish_reason, c.margin, c.seconds)
+            (
+                *(c.key, run, c.text, json.dumps(c.token_ids), c.finish_reason),
+                *(c.margin, c.seconds, json.dumps(c.parting)),
+            )
             for c in completions
         ]
         with self._transaction():
             self._db.executemany(
-                "INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+                "INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
 
     def completion(self, key: str) -> Completion | None:
         """Return the stored answer to a request, or None."""
         with self._readable_errors():
             row = self._db.execute(
-                "SELECT text, token_ids, finish_reason, margin, seconds FROM completions "
+                "SELECT text, token_ids, finish_reason, margin, seconds, parting FROM completions "
                 "WHERE key = ?",
                 (key,),
             ).fetchone()
         if row is None:
             return None
-        text, token_ids, finish_reason, margin, seconds = row
+        text, token_ids, finish_reason, margin, seconds, parting = row
+        parted = json.loads(parting)
         return Completion(
             key=key,
             text=text,
@@ -211,6 +215,7 @@ class Store:
             finish_reason=FinishReason(finish_reason),
             margin=margin,
             seconds=seconds,
+            parting=Parting(*parted) if parted else None,
         )
 
     def beat(

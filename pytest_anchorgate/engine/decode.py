@@ -7,13 +7,14 @@ which the model gave. Knows token ids and stop sequences, not tasks or verdicts.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
 from pytest_anchorgate.engine.cache import keep, new_cache
-from pytest_anchorgate.engine.protocol import FinishReason
+from pytest_anchorgate.engine.protocol import FinishReason, Parting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -37,6 +38,8 @@ class Row:
     margins: list[float] = field(default_factory=list)
     finish_reason: FinishReason | None = None
     searched: int = 0  # tokens in which no stop sequence ends
+    parting: Parting | None = None
+    parted: bool = False  # from what was recorded, there or at its end
 
     @property
     def room(self) -> int:
@@ -102,7 +105,28 @@ class Batch:
             row.margins += gaps[:count]
             if row.draft is not None:
                 row.draft.learn(row.token_ids, gained=count, guessed=len(guess))
+        self._note_partings(gained)
+        for row, count in zip(self.rows, gained, strict=True):
             self._end(row, count)
+
+    def _note_partings(self, gained: Sequence[int]) -> None:
+        """Note where rows have just left what was recorded, and how likely both tokens were."""
+        found = []
+        for index, (row, count) in enumerate(zip(self.rows, gained, strict=True)):
+            recorded, start = row.request.draft, len(row.token_ids) - count
+            if row.draft is None or row.parted:
+                continue
+            same = zip(row.token_ids[start:], recorded[start:], strict=False)
+            at = start + sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], same))
+            row.parted = at < len(row.token_ids)
+            if row.parted and at < len(recorded):
+                found.append((index, at, at - start, (row.token_ids[at], recorded[at])))
+        if not found:
+            return
+        rows, places, columns, tokens = zip(*found, strict=True)
+        chances = self.head.probabilities(rows, columns, tokens)
+        for index, at, (now, before) in zip(rows, places, chances, strict=True):
+            self.rows[index].parting = Parting(at, now, before)
 
     def _guesses(self) -> list[tuple[int, ...]]:
         """Return each row's guess, the longest ones cut where the pass would be padding mostly."""

@@ -13,6 +13,8 @@ import torch
 from pytest_anchorgate.engine.cache import has_slots
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from transformers import Cache
 
 LOGITS = 1 << 26  # values of logits that exist at once: 256 MiB in float32
@@ -27,6 +29,7 @@ class Head:
         self.has_slots = has_slots(model.config)
         self._top: Any = self.model.get_output_embeddings()
         self._plain = self._is_plain()
+        self._last = torch.empty(0)  # of the last pass: states, or logits where these are not plain
 
     @torch.inference_mode()
     def _is_plain(self) -> bool:
@@ -57,13 +60,29 @@ class Head:
             "use_cache": True,
         }
         if not self._plain:
-            return _two_best(self.model(**asked, logits_to_keep=width).logits)
-        states = self.model.base_model(**asked).last_hidden_state[:, -width:]  # (B, W, hidden)
+            self._last = self.model(**asked, logits_to_keep=width).logits
+            return _two_best(self._last)
+        self._last = states = self.model.base_model(**asked).last_hidden_state[:, -width:]
         flat = states.reshape(-1, states.shape[-1])
         rows = max(1, LOGITS // self._top.out_features)
         found = [_two_best(self._top(part)) for part in flat.split(rows)]
         tokens, margins = (torch.cat(parts).view(-1, width) for parts in zip(*found, strict=True))
         return tokens, margins
+
+    def probabilities(
+        self, rows: Sequence[int], columns: Sequence[int], tokens: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        """Return how likely the last pass found ``tokens`` (N, K) at N of its places.
+
+        A place is a row and one of the ``width`` columns that `best` decided.
+        """
+        found = self._last[list(rows), list(columns)]
+        logits = self._top(found) if self._plain else found
+        chances = logits.float().softmax(-1)  # (N, vocabulary)
+        picked: list[list[float]] = chances.gather(
+            1, torch.tensor(tokens, device=self.device)
+        ).tolist()
+        return picked
 
 
 def _two_best(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -61,6 +61,14 @@ class Request:
         )
 
 
+class Parting(NamedTuple):
+    """Where an answer left its draft, and how likely the model found the two tokens there."""
+
+    position: int  # in the answer, from 0
+    now: float
+    before: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """What the model answered.
@@ -68,7 +76,7 @@ class Completion:
     ``token_ids`` ends with the EOS id when ``finish_reason`` is ``eos``; ``text`` is cut
     before the stop sequence. ``margin`` is the smallest difference between the largest and
     the second largest logit over the decoded positions; ``seconds`` is this row's share of
-    its batch.
+    its batch. ``parting`` is None where the answer is its draft's, or had none.
     """
 
     key: str
@@ -77,6 +85,7 @@ class Completion:
     finish_reason: FinishReason
     margin: float | None
     seconds: float
+    parting: Parting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ class TransformersEngine:
             for index, row in enumerate(rows):
                 alone = len(batch) == 1 and row.draft is None
                 if not alone and min(row.margins) < self.threshold:
-                    rows[index] = self.decode([replace(row.request, draft=())])[0]
+                    rows[index] = self._decided_alone(row)
             seconds = (time.perf_counter() - began) / len(batch)
             for row in rows:
                 yield self._completion(row, seconds)
@@ -119,6 +119,14 @@ class TransformersEngine:
         Batch(rows, head=self.head, decode=self.tokenizer.decode, eos_ids=self.eos_ids).run()
         return rows
 
+    def _decided_alone(self, row: Row) -> Row:
+        """Decode a row again in the canonical shape; where it parts as before, that is kept."""
+        (again,) = self.decode([replace(row.request, draft=())])
+        at = row.parting.position + 1 if row.parting else 0
+        if again.token_ids[:at] == row.token_ids[:at]:
+            again.parting = row.parting
+        return again
+
     def _uses_draft(self, request: Request) -> bool:
         """Whether guesses can be taken back; a layer that forgets cannot unread a token."""
         return bool(request.draft) and self.head.has_slots
@@ -133,4 +141,5 @@ class TransformersEngine:
             finish_reason=row.finish_reason,
             margin=min(row.margins),
             seconds=seconds,
+            parting=row.parting,
         )

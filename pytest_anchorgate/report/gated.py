@@ -42,11 +42,16 @@ class BaselineReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """The first token in which two answers differ; ``""`` where an answer has ended."""
+    """The first token in which two answers differ; ``""`` where an answer has ended.
+
+    The chances are the candidate's for both tokens, where its engine told.
+    """
 
     position: int  # in the answer, from 0
     before: str
     now: str
+    before_chance: float | None = None
+    now_chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

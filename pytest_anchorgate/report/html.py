@@ -21,6 +21,7 @@ from pytest_anchorgate.pack.atomic import write_file
 from pytest_anchorgate.report import plots
 from pytest_anchorgate.report.inert import code, cut, line, tail
 from pytest_anchorgate.report.page import Page
+from pytest_anchorgate.report.wording import chance
 from pytest_anchorgate.sandbox.values import escape
 from pytest_anchorgate.verify import VERIFIER_VERSION
 
@@ -81,6 +82,7 @@ def _environment() -> jinja2.Environment:
         percent=_percent,
         tail=tail,
         thousands=_thousands,
+        chance=chance,
     )
     return environment
 

@@ -59,7 +59,17 @@ def failure_lines(row: Row) -> list[str]:
 def parting(divergence: Divergence) -> str:
     """Return where two answers part."""
     before, now = (cut(repr(t)) if t else "its end" for t in (divergence.before, divergence.now))
-    return f"token {divergence.position + 1} of the answer was {before}, is {now}"
+    where = f"token {divergence.position + 1} of the answer was {before}, is {now}"
+    if divergence.now_chance is None or divergence.before_chance is None:
+        return where
+    return f"{where}; the candidate finds them {chance(divergence.before_chance)} and " + (
+        f"{chance(divergence.now_chance)} likely"
+    )
+
+
+def chance(share: float) -> str:
+    """Return a probability in percent, with as many digits as tell it from 0 and 1."""
+    return f"{100 * share:.3g} %"
 
 
 def remarks(suite: SuiteReport) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request
+from pytest_anchorgate.engine.protocol import Completion, FinishReason, Parting, Request
 from pytest_anchorgate.errors import StoreError
 from pytest_anchorgate.store import ModelState, Store
 
@@ -35,6 +35,7 @@ def completion(key: str, text: str = "x") -> Completion:
         finish_reason=FinishReason.EOS,
         margin=1.5,
         seconds=0.25,
+        parting=Parting(1, 0.5, 0.25),
     )
 
 
@@ -146,7 +147,7 @@ def test_a_store_of_another_version_is_named(tmp_path: Path) -> None:
     Store(tmp_path).close()
     with sqlite3.connect(tmp_path / "store.sqlite") as db:
         db.execute("PRAGMA user_version=7")
-    with pytest.raises(StoreError, match="of version 7, this release reads version 1"):
+    with pytest.raises(StoreError, match="of version 7, this release reads version 2"):
         Store(tmp_path)
 
 

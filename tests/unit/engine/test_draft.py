@@ -139,6 +139,34 @@ def test_a_changed_model_answers_as_without_drafts(
     assert {k: told(c) for k, c in found.items()} == {k: told(c) for k, c in without.items()}
 
 
+def test_where_an_answer_parts_from_its_record_is_told_with_both_chances(
+    engine: TransformersEngine,
+) -> None:
+    engine.batch_tokens = 10**9
+    plain = [replace(request(seed), max_new_tokens=40) for seed in range(6)]
+    without = answers(engine, plain)
+    for position in (0, 5, 30):
+        drafts = {}
+        for asked in plain:
+            tokens = list(without[asked.key].token_ids)
+            at = min(position, len(tokens) - 1)
+            tokens[at] = (tokens[at] + 1) % 200 + 3
+            drafts[asked.key] = tuple(tokens)
+        found = answers(engine, [replace(asked, draft=drafts[asked.key]) for asked in plain])
+        for asked in plain:
+            completion, draft = found[asked.key], drafts[asked.key]
+            parting = completion.parting
+            assert parting is not None
+            assert completion.token_ids[: parting.position] == draft[: parting.position]
+            ids = torch.tensor([[*asked.prompt_ids, *draft[: parting.position]]])
+            with torch.inference_mode():
+                chances = engine.model(ids).logits[0, -1].softmax(-1)
+            now = float(chances[completion.token_ids[parting.position]])
+            before = float(chances[draft[parting.position]])
+            assert (parting.now, parting.before) == pytest.approx((now, before), abs=1e-4)
+    assert all(completion.parting is None for completion in without.values())
+
+
 def test_a_record_that_is_all_wrong_costs_little(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
