@@ -8,6 +8,7 @@ which the model gave. Knows token ids and stop sequences, not tasks or verdicts.
 from __future__ import annotations
 
 import itertools
+import os.path
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_anchorgate.engine.protocol import Request
 
 CHUNK = 8  # tokens of a row between two looks for its stop sequences
+SHARED = 32  # tokens that all prompts must begin with to be read once for all
 WASTE = 0.5  # of a pass that padding may be
 DEAD = 0.3  # of the slots that may be dead before they are cleared away
 
@@ -78,11 +80,26 @@ class Batch:
     @torch.inference_mode()
     def run(self) -> None:
         """Decode every row to its end."""
-        unread: list[Sequence[int]] = [row.request.prompt_ids for row in self.rows]
+        shared = self._read_shared()
+        unread: list[Sequence[int]] = [row.request.prompt_ids[shared:] for row in self.rows]
         while self.rows:
             self._advance(unread)
             self._drop_finished()
             unread = [row.token_ids[-1:] for row in self.rows]
+
+    def _read_shared(self) -> int:
+        """Read what all prompts begin with once, for all rows; return how many tokens that is."""
+        prompts = [row.request.prompt_ids for row in self.rows]
+        shared = len(os.path.commonprefix(prompts))  # noqa: RUF071 - token by token is meant
+        shared = min(shared, *(len(prompt) - 1 for prompt in prompts))
+        if len(prompts) == 1 or shared < SHARED or not self.head.has_slots:
+            return 0
+        ids = torch.tensor([prompts[0][:shared]], device=self.device)
+        positions = torch.arange(shared, device=self.device)[None]
+        self.head.best(ids, torch.ones_like(ids), positions, self.cache, width=1)
+        rows = torch.zeros(len(prompts), dtype=torch.long, device=self.device)
+        self.mask = keep(self.cache, rows, torch.ones_like(ids, dtype=torch.bool))
+        return shared
 
     def _advance(self, unread: Sequence[Sequence[int]]) -> None:
         """Read what each row has not read, and its guess; take the tokens that this decides."""

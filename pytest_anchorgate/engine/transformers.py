@@ -87,7 +87,7 @@ class TransformersEngine:
         """
         for batch in self.batches(requests):
             began = time.perf_counter()
-            rows = self.decode(batch)
+            rows = self._decode_in_parts(batch)
             for index, row in enumerate(rows):
                 alone = len(batch) == 1 and row.draft is None
                 if not alone and min(row.margins) < self.threshold:
@@ -109,6 +109,17 @@ class TransformersEngine:
             batch.append(request)
         if batch:
             yield batch
+
+    def _decode_in_parts(self, requests: Sequence[Request]) -> list[Row]:
+        """Decode a batch, in halves where it does not fit into memory; later ones are smaller."""
+        try:
+            return self.decode(requests)
+        except (torch.OutOfMemoryError, MemoryError):
+            if len(requests) == 1:
+                raise
+        half = len(requests) // 2
+        self.batch_tokens = max(1, self.batch_tokens // 2)
+        return self._decode_in_parts(requests[:half]) + self._decode_in_parts(requests[half:])
 
     def decode(self, requests: Sequence[Request]) -> list[Row]:
         """Decode requests in one batch to their ends, whatever their margins."""

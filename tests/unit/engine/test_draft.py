@@ -167,6 +167,25 @@ def test_where_an_answer_parts_from_its_record_is_told_with_both_chances(
     assert all(completion.parting is None for completion in without.values())
 
 
+def test_what_all_prompts_begin_with_is_read_once(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.batch_tokens = 10**9
+    header = request(99, length=50).prompt_ids
+    plain = [
+        replace(asked, prompt_ids=header + asked.prompt_ids[: 5 * number])
+        for number, asked in enumerate(map(request, range(6)))
+    ]
+    passes = Passes(engine, monkeypatch)
+    without = answers(engine, plain)
+    assert passes.shapes[0] == (1, 49)
+    for asked in plain:
+        assert without[asked.key].token_ids == plain_greedy(engine, asked)
+    drafts = [replace(asked, draft=without[asked.key].token_ids) for asked in plain]
+    found = answers(engine, drafts)
+    assert {k: told(c) for k, c in found.items()} == {k: told(c) for k, c in without.items()}
+
+
 def test_a_record_that_is_all_wrong_costs_little(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,38 @@ def test_a_row_with_a_small_margin_is_decoded_again_alone(
     assert batches == [3, 1, 1, 1]
 
 
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.batch_tokens = 10**6
+    requests = [request(seed) for seed in range(7)]
+    whole, decode = answers(engine, requests), engine.decode
+    sizes: list[int] = []
+
+    def small(batch: Sequence[Request]) -> object:
+        sizes.append(len(batch))
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("no room")
+        return decode(batch)
+
+    monkeypatch.setattr(engine, "decode", small)
+    found = answers(engine, requests)
+    assert {k: c.token_ids for k, c in found.items()} == {k: c.token_ids for k, c in whole.items()}
+    assert sizes == [7, 3, 1, 2, 4, 2, 2]
+    assert engine.batch_tokens == 10**6 // 8
+
+
+def test_what_does_not_fit_alone_is_an_error(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_: object) -> object:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(engine, "decode", never)
+    with pytest.raises(MemoryError, match="no room"):
+        answers(engine, [request(1), request(2)])
+
+
 def test_batches_are_sorted_by_length_and_hold_the_budget(engine: TransformersEngine) -> None:
     engine.batch_tokens = 200
     batches = list(engine.batches([request(seed) for seed in range(30)]))
