@@ -45,7 +45,20 @@ def test_a_short_session_leaves_nothing_behind():
     assert done.stdout.endswith("nothing differs\n")
 
 
-@pytest.mark.parametrize("script", ["verification.py", "soak.py"])
+def test_starts_are_measured_beside_their_controls(tmp_path):
+    shared_data()
+    done = run("startup.py", "--quick", "--out", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for what in ("import the plugin", "collect 91 tasks", "gate 76 anchors, all stored"):
+        assert what in done.stdout
+    measured = json.loads((tmp_path / "startup.json").read_text("utf-8"))
+    assert (measured["tasks"], measured["anchors"]) == (91, 76)
+    kinds = {"import", "collect", "gate"}
+    names = kinds | {f"{kind} control" for kind in kinds}
+    assert measured["wall_s"].keys() == measured["cpu_s"].keys() == names
+
+
+@pytest.mark.parametrize("script", ["verification.py", "soak.py", "startup.py"])
 def test_without_the_data_it_says_which_file_is_missing(tmp_path, script):
     done = run(script, "--data", tmp_path, "--quick")
     assert done.returncode == 2
