@@ -13,9 +13,9 @@ from tests.shared import shared_data
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
 
-def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run(script: str, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(BENCHMARKS / script), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
 
 def test_a_few_programs_are_measured_without_peers(tmp_path):
@@ -79,3 +79,67 @@ def test_other_verdicts_than_required_are_wrong(monkeypatch, passed):
     assert verification._summed_up(required, [right, right])["as_required"] is True
     assert verification._summed_up(required, [other, other])["as_required"] is False
     assert verification._summed_up(required, [right, other])["as_required"] is False
+
+
+def test_the_gate_and_the_engine_are_timed_without_peers(tmp_path):
+    done = run("gate_vs_peers.py", "--quick", "--no-peers", "--out", tmp_path, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    measured = json.loads((tmp_path / "gate_vs_peers.json").read_text("utf-8"))
+    demo, wide = measured["demo"]["unchanged"], measured["wide"]["small shape"]
+    assert set(demo) == {"anchorgate", "anchorgate's engine, no drafts", "transformers, batch 76"}
+    assert set(wide) == {"anchorgate's engine, drafts", "anchorgate's engine, no drafts"}
+    assert demo["anchorgate"]["passed"] == 76
+    assert demo["anchorgate"]["ratio"] == 1
+    assert demo["anchorgate"]["generate_s"] < demo["anchorgate"]["seconds"]
+    for run_ in (*demo.values(), *wide.values()):
+        assert run_["same"] == run_["of"] > 0
+    assert measured["skipped"] == []
+    assert "round 1/1: unchanged: anchorgate: " in done.stderr
+    assert "cold, s  over ours" in done.stdout
+    ElementTree.parse(tmp_path / "gate_vs_peers.svg")
+
+
+class Scripted:
+    def __init__(self, name, generate_s, family="", fails=False):
+        self.name, self.generate_s, self.family, self.fails = name, generate_s, family, fails
+
+    def run(self, work):
+        from checkers import Unavailable
+        from contestants import Run
+
+        if self.fails:
+            raise Unavailable(f"{self.name}: no")
+        answers = {row.id: "x" for row in work.rows}
+        return Run(seconds=2 * self.generate_s, generate_s=self.generate_s, answers=answers)
+
+
+def test_the_fastest_of_a_family_goes_on_and_a_failing_peer_is_told(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import bars
+    import gate_vs_peers
+    from work import Row, Work
+
+    work = Work(
+        name="work", pack=Path(), directory=Path(), rows=(Row(id="a", prompt="p"),), stop=(),
+        max_new_tokens=1, context=2,
+    )  # fmt: skip
+    contestants = [
+        Scripted(gate_vs_peers.GATE, 1.0),
+        Scripted(gate_vs_peers.PLAIN, 3.0),
+        Scripted("slow", 9.0, family="peer"),
+        Scripted("fast", 4.0, family="peer"),
+        Scripted("absent", 1.0, fails=True),
+    ]
+    skipped = []
+    runs = gate_vs_peers.in_turns(work, contestants, 3, skipped)
+    assert {name: len(done.runs) for name, done in runs.items()} == {
+        gate_vs_peers.GATE: 3, gate_vs_peers.PLAIN: 3, "slow": 1, "fast": 3,
+    }  # fmt: skip
+    assert skipped == ["work: skipped from here on: absent: no"]
+    assert skipped[0] in capsys.readouterr().err
+    summed = gate_vs_peers.summed_up(work, runs, against=gate_vs_peers.GATE)
+    assert summed["fast"]["generate_ratio"] == 4
+    assert [name for name, run in summed.items() if run["dropped"]] == ["slow"]
+    table = bars._table("work", summed, cold=True)
+    assert "slow" not in table
+    assert "fast" in table
