@@ -20,8 +20,8 @@ def render(measured: Mapping[str, Any]) -> str:
     """Return all measurements as text."""
     where = measured["machine"]
     parts = [
-        f"{where['cores']} cores (load average before: {where['load']:.1f}), "
-        f"Python {where['python']}, medians of {measured['rounds']} rounds",
+        f"{where['cores']} cores, {where['threads']} threads, load average before: "
+        f"{where['load']:.1f}, Python {where['python']}, medians of {measured['rounds']} rounds",
         *(_table(name, runs, cold=True) for name, runs in measured["demo"].items()),
         *(_table(name, runs, cold=False) for name, runs in measured["wide"].items()),
         *measured["skipped"],

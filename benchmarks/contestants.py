@@ -133,7 +133,7 @@ def timed(command: list[str], folder: Path) -> tuple[float, int, str]:
     }
     environment |= dict.fromkeys(OFFLINE, "1")
     environment |= dict.fromkeys(("HF_HOME", "XDG_CACHE_HOME", "TMPDIR"), str(folder))
-    environment |= {"OMP_NUM_THREADS": str(cores()), "TOKENIZERS_PARALLELISM": "false"}
+    environment |= {"OMP_NUM_THREADS": str(threads()), "TOKENIZERS_PARALLELISM": "false"}
     began = time.perf_counter()
     try:
         done = subprocess.run(
@@ -150,6 +150,11 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Return how many threads a product of matrices gets: one per core, or OMP_NUM_THREADS."""
+    return int(os.environ.get("OMP_NUM_THREADS", cores()))
 
 
 def last_line(text: str) -> str:

@@ -9,7 +9,7 @@ that lost all, from a cold process to the last verdict, and generation alone. Pa
 generation alone on a random model of Qwen2.5-0.5B's shape, 19 prompts of 100 tokens, 128 tokens
 each. Contestants take turns; of the batch sizes that are tried the fastest of the first round goes
 on. Prints tables and writes JSON and bars. Peers come from the package index, into virtual
-environments of their own, and read local files alone.
+environments of their own, and read local files alone. OMP_NUM_THREADS, if set, holds for all.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from contestants import (
     lm_eval,
     ours,
     peers,
+    threads,
 )
 from progress import say
 from work import WIDE_TASKS, Work, demo_work, wide_work
@@ -120,7 +121,12 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         runs = in_turns(work, rivals, options.rounds, skipped)
         wide[work.name] = summed_up(work, runs, against=DRAFTED)
     return {
-        "machine": {"cores": cores(), "python": platform.python_version(), "load": load},
+        "machine": {
+            "cores": cores(),
+            "threads": threads(),
+            "python": platform.python_version(),
+            "load": load,
+        },
         "rounds": options.rounds,
         "demo": demo,
         "wide": wide,
