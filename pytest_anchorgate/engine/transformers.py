@@ -20,7 +20,7 @@ from pytest_anchorgate.engine.draft import Draft
 from pytest_anchorgate.engine.head import Head
 from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request, answer_text
 from pytest_anchorgate.pack.architecture import read_architecture, require_fit
-from pytest_anchorgate.pack.read import iter_tensors
+from pytest_anchorgate.pack.read import load_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ MARGIN_THRESHOLD = {"float32": 1e-3, "bfloat16": 0.5, "float16": 0.0625}
 
 
 def load_model(pack: Pack, *, device: str, dtype: str) -> PreTrainedModel:
-    """Return the pack's model in evaluation mode, its weights assigned one tensor at a time.
+    """Return the pack's model in evaluation mode, its weights assigned as they were read.
 
     BF16 weights are upcast exactly when ``dtype`` is wider. The digest of every tensor is
     verified while it is read.
@@ -48,10 +48,7 @@ def load_model(pack: Pack, *, device: str, dtype: str) -> PreTrainedModel:
     build: Any = AutoModelForCausalLM.from_config  # transformers leaves it untyped
     with init_empty_weights(include_buffers=False):
         model: Any = build(AutoConfig.for_model(**pack.config), attn_implementation="sdpa")
-    weights = {
-        name: tensor.to(device=device, dtype=getattr(torch, dtype))
-        for name, tensor in iter_tensors(pack)
-    }
+    weights = load_tensors(pack, device=device, dtype=getattr(torch, dtype))
     missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
     model.tie_weights()
     assert set(missing) <= architecture.tied.keys(), f"left out: {missing}"

@@ -143,3 +143,15 @@ def test_the_fastest_of_a_family_goes_on_and_a_failing_peer_is_told(monkeypatch,
     table = bars._table("work", summed, cold=True)
     assert "slow" not in table
     assert "fast" in table
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="no /proc/self/clear_refs")
+def test_a_tiny_pack_is_loaded_in_turns(tmp_path):
+    done = run("loading.py", "--quick", "--out", tmp_path / "loading.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "float32   anchorgate takes " in done.stdout
+    measured = json.loads((tmp_path / "loading.json").read_text("utf-8"))
+    assert set(measured) == {"float32", "bfloat16"}
+    for ways in measured.values():
+        assert set(ways) == {"anchorgate", "from_pretrained"}
+        assert all(loads[0]["seconds"] > 0 and loads[0]["peak"] > 0 for loads in ways.values())
