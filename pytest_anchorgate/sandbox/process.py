@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,8 +195,10 @@ def _modules() -> tuple[tuple[str, CodeType], ...]:
     modules = [(name, compile("", name, "exec")) for name in packages]
     for name in MODULES:
         path = Path(__file__).parent / f"{name.replace('.', '/')}.py"
-        code = compile(path.read_text("utf-8"), str(path), "exec", dont_inherit=True)
-        modules.append((f"{PACKAGE}.{name}", code))
+        loader = SourceFileLoader(f"{PACKAGE}.{name}", str(path))  # compiles, or reads bytecode
+        code = loader.get_code(loader.name)
+        assert code is not None, "a source file has code"
+        modules.append((loader.name, code))
     return tuple(modules)
 
 
