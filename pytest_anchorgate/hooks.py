@@ -186,7 +186,6 @@ class ControllerPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        self.controller.gate.rest()  # programs run in the workers
         # xdist's workers see nothing else of what the controller computed.
         node.workerinput[PROPERTY] = self.controller.gate.run.to_json()
 

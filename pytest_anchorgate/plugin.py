@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_anchorgate.planck import Planck
-    from pytest_anchorgate.run import Options
-    from pytest_anchorgate.sandbox.run import Sandbox
     from pytest_anchorgate.tasks.task import Task
 
 planck_key = pytest.StashKey["Planck"]()
@@ -53,38 +51,28 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _configure_gate(config: pytest.Config) -> None:
-    from pytest_anchorgate.run import start_sandbox
-
-    options = read_options(config)
-    if config.option.gate_fail_fast and not config.option.maxfail:
-        config.option.maxfail = 1  # as -x does, before xdist reads it
-    sandbox = None
-    if not config.option.collectonly and not hasattr(config, "workerinput"):
-        sandbox = start_sandbox(options)  # while the rest is imported
-        config.add_cleanup(sandbox.close)
-    _open_gate(config, options, sandbox)
-
-
-def _open_gate(config: pytest.Config, options: Options, sandbox: Sandbox | None) -> None:
     from pytest_anchorgate.hooks import PROPERTY, ControllerPlugin, ItemsPlugin
     from pytest_anchorgate.planck import Planck
     from pytest_anchorgate.run import Run, open_run
     from pytest_anchorgate.session import GateSession
 
+    options = read_options(config)
+    if config.option.gate_fail_fast and not config.option.maxfail:
+        config.option.maxfail = 1  # as -x does, before xdist reads it
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         run = Run.from_json(worker[PROPERTY])
-    elif sandbox is None:
+    elif config.option.collectonly:
         run = Run.of_collection()
     else:
-        run = open_run(options, sandbox)
-    gate = GateSession(options, run, sandbox=sandbox)
+        run = open_run(options)
+    gate = GateSession(options, run)
     planck = config.stash[planck_key] = Planck(gate)
     if worker is not None:
         config.add_cleanup(gate.close)
     gate.planned()  # a wrong task file is a usage error, before any weight is read
     config.pluginmanager.register(ItemsPlugin(planck, config), "anchorgate-items")
-    if sandbox is not None:
+    if worker is None and not config.option.collectonly:
         from pytest_anchorgate.controller import Controller
 
         controller = Controller(gate)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_anchorgate.baseline import find_baseline
+from pytest_anchorgate.engine.process import wait_for_completion
 from pytest_anchorgate.gate import Outcome
 from pytest_anchorgate.prompter import Prompter
 from pytest_anchorgate.run import Redecide
@@ -59,8 +60,6 @@ class Redecision:
         return {task.key: task.completion for task in certificate.tasks}
 
     def _generated(self, case: Case, baseline: RunBaseline) -> str:
-        from pytest_anchorgate.engine.process import wait_for_completion
-
         run, request = baseline_run(self.gate.run.id), self._prompter.request(case.task)
         self.gate.store.request(run, [self.gate.hints.drafted(request)])
         return wait_for_completion(self.gate.store, run, request.key).text

@@ -17,12 +17,12 @@ from pytest_anchorgate.errors import UsageError
 from pytest_anchorgate.pack.format import digest_file, read_pack
 from pytest_anchorgate.pack.locate import find_pack
 from pytest_anchorgate.pack.production import read_production
+from pytest_anchorgate.sandbox.tiers import settle_tier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_anchorgate.sandbox.run import Sandbox
     from pytest_anchorgate.tasks.prompt import PromptStyle
     from pytest_anchorgate.tasks.suites import SuiteSpec
 
@@ -148,27 +148,8 @@ def find_candidate(options: Options) -> Path | None:
     return find_pack(options.packs / production.pack, options.packs)
 
 
-def start_sandbox(options: Options) -> Sandbox:
-    """Return the sandbox that a run asks for, whose zygote starts while the run is opened."""
-    from pytest_anchorgate.sandbox.run import Sandbox
-
-    return Sandbox.starting(options.sandbox, unattended=_unattended())
-
-
-def _settled(options: Options) -> str:
-    from pytest_anchorgate.sandbox.tiers import settle_tier
-
-    return settle_tier(options.sandbox, unattended=_unattended())
-
-
-def _unattended() -> bool:
-    return bool(os.environ.get("CI"))
-
-
-def open_run(options: Options, sandbox: Sandbox | None = None) -> Run:
+def open_run(options: Options) -> Run:
     """Start a run: find the pack, compute its digest once, and settle the engine's identity.
-
-    Its tier is that of ``sandbox``, if a `start_sandbox` is given.
 
     :raises PackError: when the file is no intact pack, unless it is production's and its digest
         is wrong: `production_fault` tells that better.
@@ -177,16 +158,16 @@ def open_run(options: Options, sandbox: Sandbox | None = None) -> Run:
     """
     pack = find_candidate(options)
     run_id = uuid.uuid4().hex[:12]
-    tier = sandbox.tier if sandbox else _settled(options)
+    sandbox = settle_tier(options.sandbox, unattended=bool(os.environ.get("CI")))
     if pack is None:
-        return Run(id=run_id, pack=None, pack_sha256="", identity=None, sandbox=tier)
+        return Run(id=run_id, pack=None, pack_sha256="", identity=None, sandbox=sandbox)
     identity = engine_identity(options.engine, device=options.device, dtype=options.dtype)
     run = Run(
         id=run_id,
         pack=str(pack),
         pack_sha256=digest_file(pack),
         identity=identity,
-        sandbox=tier,
+        sandbox=sandbox,
     )
     if production_fault(options, run) is None:
         read_pack(pack)

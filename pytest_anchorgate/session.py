@@ -1,7 +1,6 @@
 """One process's half of a gate run: its cases, and how a case gets its verdict.
 
-Knows nothing of pytest, and no torch. What a session that only collects has no use for is imported
-where it is used: the store, the sandbox.
+Knows nothing of pytest, and no torch.
 """
 
 from __future__ import annotations
@@ -13,10 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_anchorgate.baseline import baseline_statuses
+from pytest_anchorgate.engine.process import wait_for_completion
 from pytest_anchorgate.errors import CanaryError, UsageError
 from pytest_anchorgate.gate import Outcome, Rules
 from pytest_anchorgate.hints import Hints
 from pytest_anchorgate.prompter import Prompter
+from pytest_anchorgate.sandbox.canaries import require_canaries
+from pytest_anchorgate.sandbox.run import Sandbox
+from pytest_anchorgate.store import Store
 from pytest_anchorgate.tasks.prompt import PromptStyle, render_prompt
 from pytest_anchorgate.tasks.samples import Sample, Samples, read_samples
 from pytest_anchorgate.tasks.suites import SuiteSpec, load_suite
@@ -28,8 +31,6 @@ if TYPE_CHECKING:
 
     from pytest_anchorgate.engine.protocol import Completion
     from pytest_anchorgate.run import Options, Run
-    from pytest_anchorgate.sandbox.run import Sandbox
-    from pytest_anchorgate.store import Store
     from pytest_anchorgate.tasks.prompt import Prompt
     from pytest_anchorgate.tasks.task import Task
 
@@ -58,19 +59,16 @@ class Case:
 
 
 class GateSession:
-    """Turns cases into verdicts in one process, in the ``sandbox`` that is given or its own."""
+    """Turns cases into verdicts in one process."""
 
-    def __init__(self, options: Options, run: Run, *, sandbox: Sandbox | None = None) -> None:
+    def __init__(self, options: Options, run: Run) -> None:
         self.options = options
         self.run = run
-        self._opened = sandbox
         self._suites: dict[str, tuple[Task, ...]] = {}
 
     @cached_property
     def store(self) -> Store:
         """This process's connection to the completion store."""
-        from pytest_anchorgate.store import Store
-
         return Store(self.options.store)
 
     @cached_property
@@ -78,12 +76,9 @@ class GateSession:
         """Whose turn it is to run a program, among all processes that use the store."""
         return Turns(self.options.store, usable_cores())
 
-    @property
+    @cached_property
     def _sandbox(self) -> Sandbox:
-        from pytest_anchorgate.sandbox.run import Sandbox
-
-        self._opened = self._opened or Sandbox(self.run.sandbox)
-        return self._opened
+        return Sandbox(self.run.sandbox)
 
     @cached_property
     def rules(self) -> Rules:
@@ -97,8 +92,6 @@ class GateSession:
     @cached_property
     def _distrust(self) -> CanaryError | None:
         """Why this process's sandbox cannot be believed, asked once, or None."""
-        from pytest_anchorgate.sandbox.canaries import require_canaries
-
         try:
             with self.turns.one():
                 require_canaries(self._sandbox)
@@ -257,8 +250,6 @@ class GateSession:
 
     def answer(self, key: str) -> Completion:
         """Return the model's answer to a queued request, waiting for it if need be."""
-        from pytest_anchorgate.engine.process import wait_for_completion
-
         return wait_for_completion(self.store, self.run.id, key)
 
     def shown(self, path: str) -> str:
@@ -270,9 +261,5 @@ class GateSession:
         """Close what this process opened."""
         if "store" in self.__dict__:
             self.store.close()
-        self.rest()
-
-    def rest(self) -> None:
-        """End the sandbox; the next program starts it again."""
-        if self._opened is not None:
-            self._opened.close()
+        if "_sandbox" in self.__dict__:
+            self._sandbox.close()

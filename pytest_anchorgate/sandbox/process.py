@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,10 +194,8 @@ def _modules() -> tuple[tuple[str, CodeType], ...]:
     modules = [(name, compile("", name, "exec")) for name in packages]
     for name in MODULES:
         path = Path(__file__).parent / f"{name.replace('.', '/')}.py"
-        loader = SourceFileLoader(f"{PACKAGE}.{name}", str(path))  # compiles, or reads bytecode
-        code = loader.get_code(loader.name)
-        assert code is not None, "a source file has code"
-        modules.append((loader.name, code))
+        code = compile(path.read_text("utf-8"), str(path), "exec", dont_inherit=True)
+        modules.append((f"{PACKAGE}.{name}", code))
     return tuple(modules)
 
 

@@ -13,13 +13,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_anchorgate.errors import AnchorgateError, SandboxError
+from pytest_anchorgate.errors import SandboxError
 from pytest_anchorgate.sandbox import orders
 from pytest_anchorgate.sandbox.outcome import Kind, Outcome
 from pytest_anchorgate.sandbox.prepare import prepare
 from pytest_anchorgate.sandbox.process import Zygote, ZygoteDied
 from pytest_anchorgate.sandbox.reading import End, Ends, Job, one_line, read
-from pytest_anchorgate.sandbox.tiers import StartingZygote, settle_tier
+from pytest_anchorgate.sandbox.tiers import settle_tier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,14 +38,6 @@ class Sandbox:
     def __init__(self, tier: str = "auto") -> None:
         self._tier = tier
         self._zygote: Zygote | None = None
-        self._starting: StartingZygote | None = None
-
-    @classmethod
-    def starting(cls, tier: str, *, unattended: bool) -> Sandbox:
-        """Return a sandbox whose zygote begins to start at once, as `settle_tier` chooses it."""
-        sandbox = cls(tier)
-        sandbox._starting = StartingZygote(tier, unattended=unattended)
-        return sandbox
 
     def __enter__(self) -> Sandbox:
         return self
@@ -55,8 +47,6 @@ class Sandbox:
 
     def close(self) -> None:
         """End the zygote; safe to call twice."""
-        with contextlib.suppress(AnchorgateError, OSError):  # nobody needs it any more
-            self._take()
         zygote, self._zygote = self._zygote, None
         if zygote is not None:
             zygote.stop()
@@ -66,23 +56,14 @@ class Sandbox:
         """The isolation that programs run under.
 
         :raises SandboxError: when what was asked for cannot be had here.
-        :raises UsageError: when it is `starting` unattended, and only rlimits can be had.
         """
-        self._take()
         if self._tier == "auto":
             self._tier = settle_tier("auto")
         return self._tier
 
-    def _take(self) -> None:
-        """Wait for a zygote that is starting, if there is one."""
-        starting, self._starting = self._starting, None
-        if starting is not None:
-            self._tier, self._zygote = starting.take()
-
     def _started(self) -> Zygote:
-        tier = self.tier
         if self._zygote is None:
-            self._zygote = Zygote(tier)
+            self._zygote = Zygote(self.tier)
         return self._zygote
 
     def run(

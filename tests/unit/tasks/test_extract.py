@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_anchorgate.tasks.chat import ChatTemplate
 from pytest_anchorgate.tasks.extract import EXTRACTOR_VERSION, Stage, extract
 from pytest_anchorgate.tasks.grow import longest_text, missing_definitions
-from pytest_anchorgate.tasks.prompt import Prompt, PromptStyle, render_prompt
+from pytest_anchorgate.tasks.prompt import ChatTemplate, Prompt, PromptStyle, render_prompt
 from pytest_anchorgate.tasks.suites import load_references, load_suite
 from pytest_anchorgate.tasks.task import Task
 

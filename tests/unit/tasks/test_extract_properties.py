@@ -7,9 +7,8 @@ import sys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_anchorgate.tasks.chat import ChatTemplate
 from pytest_anchorgate.tasks.extract import extract
-from pytest_anchorgate.tasks.prompt import PromptStyle, render_prompt
+from pytest_anchorgate.tasks.prompt import ChatTemplate, PromptStyle, render_prompt
 from tests.unit.tasks.answers import ANSWERS, Answer
 
 TEMPLATE = ChatTemplate("{{ messages[0].content }}", special_tokens={})

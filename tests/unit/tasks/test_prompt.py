@@ -7,8 +7,7 @@ from datetime import datetime
 import pytest
 
 from pytest_anchorgate.errors import UsageError
-from pytest_anchorgate.tasks.chat import ChatTemplate
-from pytest_anchorgate.tasks.prompt import PromptStyle, render_prompt
+from pytest_anchorgate.tasks.prompt import ChatTemplate, PromptStyle, render_prompt
 from pytest_anchorgate.tasks.suites import load_references, load_suite
 from pytest_anchorgate.tasks.task import Task
 
