@@ -35,7 +35,7 @@ class ScriptedEngine:
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         for request in sorted(requests, key=lambda request: request.rank):
-            with Path("asked.log").open("a") as log:
+            with Path("requests.log").open("a") as log:
                 log.write(f"{request.rank} {len(request.draft)}\n")
             text = self.answers.get(self.tokenizer.decode(list(request.prompt_ids)), "nothing")
             if text == "<die>":

@@ -75,7 +75,7 @@ def test_anchors_that_nobody_certified_come_last(fragile: GateProject) -> None:
 
 def asked(project: GateProject) -> list[list[int]]:
     """Return the rank and the length of the draft of each request that the engine was given."""
-    log = project.path / "asked.log"
+    log = project.path / "requests.log"
     lines = log.read_text().splitlines() if log.exists() else []
     log.unlink(missing_ok=True)
     return [list(map(int, line.split())) for line in lines]

@@ -32,9 +32,7 @@ LAYERS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
-MAY_IMPORT_HEAVY = {
-    f"engine/{name}.py" for name in ("transformers", "decode", "cache", "head")
-} | {
+MAY_IMPORT_HEAVY = {f"engine/{name}.py" for name in ("transformers", "decode", "cache", "head")} | {
     f"pack/{name}.py" for name in ("read", "write", "convert", "diff", "architecture", "source")
 }
 
