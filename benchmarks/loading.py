@@ -1,7 +1,7 @@
 """Measure loading a pack, beside `from_pretrained` on the same weights as a directory.
 
     python benchmarks/loading.py [--rounds 5] [--out loading.json]
-    python benchmarks/loading.py --quick        a model of a few kilobytes, once
+    python benchmarks/loading.py --quick        a model of a few kilobytes in float32, once
 
 Makes a pack of random weights (Qwen2.5-0.5B's shape, 1 GB in BF16) and its unpacked directory in a
 temporary folder, then loads both in turns, each time in a fresh process, as float32 and as
@@ -37,7 +37,7 @@ from pytest_anchorgate.pack.read import iter_tensors
 from pytest_anchorgate.pack.write import write_pack, write_safetensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 WAYS = ("anchorgate", "from_pretrained")
 DTYPES = ("float32", "bfloat16")
@@ -62,7 +62,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         say("making the weights")
         make(Path(folder), TINY if options.quick else HALF_B)
-        measured = measure(Path(folder), 1 if options.quick else options.rounds)
+        rounds, dtypes = (1, DTYPES[:1]) if options.quick else (options.rounds, DTYPES)
+        measured = measure(Path(folder), rounds, dtypes)
     print(render(measured))
     if options.out:
         options.out.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
@@ -72,7 +73,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="a tiny model, once")
+    parser.add_argument("--quick", action="store_true", help="a tiny model in float32, once")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     parser.add_argument("--load", nargs=3, help=argparse.SUPPRESS)  # one load, in this process
     return parser.parse_args()
@@ -107,11 +108,11 @@ def _random(shapes: Shapes) -> Iterator[tuple[str, torch.Tensor]]:
         yield name, torch.from_numpy(drawn).view(torch.bfloat16)
 
 
-def measure(folder: Path, rounds: int) -> dict[str, Any]:
+def measure(folder: Path, rounds: int, dtypes: Sequence[str]) -> dict[str, Any]:
     """Return every load's figures by dtype and way; who begins changes from round to round."""
-    measured: dict[str, Any] = {dtype: {way: [] for way in WAYS} for dtype in DTYPES}
+    measured: dict[str, Any] = {dtype: {way: [] for way in WAYS} for dtype in dtypes}
     for number in range(rounds):
-        for dtype in DTYPES:
+        for dtype in dtypes:
             for way in WAYS if number % 2 else WAYS[::-1]:
                 command = [sys.executable, __file__, "--load", way, dtype, str(folder)]
                 done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
