@@ -6,11 +6,13 @@ Knows where certificates come from (a file, a git revision, production.toml); no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_anchorgate.certificate import Decoding, Verification, certificate_path
 from pytest_anchorgate.certificate import parse_certificate as parse
 from pytest_anchorgate.errors import CertificateError, UsageError
+from pytest_anchorgate.gate import ANCHOR, suite_of
 from pytest_anchorgate.git import show
 from pytest_anchorgate.pack.format import digest_file
 from pytest_anchorgate.pack.production import FILE, parse_production
@@ -19,7 +21,6 @@ from pytest_anchorgate.verify import VERIFIER_VERSION, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
 
     from pytest_anchorgate.certificate import Certificate
     from pytest_anchorgate.pack.production import Production
@@ -104,15 +105,13 @@ def _read(options: Options, source: BaselineSource) -> bytes | None:
 
 
 def _shown(options: Options, source: BaselineSource) -> str:
-    path, root = source.path, options.root
-    name = path.relative_to(root) if path.is_relative_to(root) else path
-    return f"{source.revision}:{name}" if source.revision else str(name)
+    name = options.shown(source.path)
+    return f"{source.revision}:{name}" if source.revision else name
 
 
 def differences(gate: GateSession, certificate: Certificate) -> tuple[str, ...]:
     """Return what of engine, decoding and verification is not as when it was certified."""
-    now = Verification(version=VERIFIER_VERSION, timeout_s=gate.options.timeout_s)
-    differs = [] if certificate.verification == now else ["verification"]
+    differs = [] if certificate.verification == verification(gate) else ["verification"]
     if gate.run.identity is not None:
         if certificate.engine.to_json() != gate.run.identity.to_json():
             differs.insert(0, "engine")
@@ -125,6 +124,11 @@ def decoding(gate: GateSession) -> Decoding:
     """Return how the gated pack is asked."""
     prompter = gate.prompter
     return Decoding(prompt=prompter.style.value, max_new_tokens=prompter.max_new_tokens)
+
+
+def verification(gate: GateSession) -> Verification:
+    """Return how answers are judged today."""
+    return Verification(version=VERIFIER_VERSION, timeout_s=gate.options.timeout_s)
 
 
 def run_baseline(
@@ -155,8 +159,6 @@ def _redecide(gate: GateSession, certificate: Certificate) -> tuple[Redecide, st
 
 
 def _baseline_pack(gate: GateSession, certificate: Certificate) -> Path | None:
-    from pathlib import Path
-
     if gate.run.pack is not None and gate.run.pack_sha256 == certificate.pack.sha256:
         return Path(gate.run.pack)
     pack = gate.options.packs / certificate.pack.name
@@ -188,7 +190,7 @@ def changed_lines(keys: Collection[str], where: str, waived: Collection[str]) ->
 def anchors_of(statuses: Mapping[str, str], waived: Collection[str]) -> set[str]:
     """Return the baseline's anchors that must be judged again: a waiver may take one away."""
     return {
-        key for key in statuses if key.startswith("anchor:") and key.partition(":")[2] not in waived
+        key for key in statuses if suite_of(key) == ANCHOR and key.partition(":")[2] not in waived
     }
 
 

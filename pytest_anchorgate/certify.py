@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_anchorgate.baseline import decoding, differences
+from pytest_anchorgate.baseline import decoding, differences, verification
 from pytest_anchorgate.certificate import (
     Certificate,
     CertifiedPack,
     CertifiedTask,
-    Verification,
     certificate_path,
     read_certificate,
     sorted_tasks,
@@ -21,7 +20,7 @@ from pytest_anchorgate.certificate import (
 from pytest_anchorgate.errors import CertificateError
 from pytest_anchorgate.gate import Decision
 from pytest_anchorgate.pack.provenance import trained_on
-from pytest_anchorgate.verify import VERIFIER_VERSION, Status
+from pytest_anchorgate.verify import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +49,7 @@ def make_certificate(gate: GateSession, rows: Sequence[Row]) -> Certificate:
         pack=CertifiedPack(name=run.pack.rpartition("/")[2], sha256=run.pack_sha256),
         engine=run.identity,
         decoding=decoding(gate),
-        verification=Verification(version=VERIFIER_VERSION, timeout_s=gate.options.timeout_s),
+        verification=verification(gate),
         trained_on=trained_on(gate.prompter.pack),
         tasks=sorted_tasks(_certified(row) for row in rows),
     )

@@ -75,7 +75,7 @@ class Confirmation:
 
     def _bytes(self, path: Path) -> Iterator[Finding]:
         """Hold the pack's sha256, or what a Git LFS pointer says of it, to the certified one."""
-        shown, sha256 = self._shown(path), self.certificate.pack.sha256
+        shown, sha256 = self.options.shown(path), self.certificate.pack.sha256
         if not path.is_file():
             yield unchecked(f"pack: {shown} is not here")
             return
@@ -96,7 +96,7 @@ class Confirmation:
         if production is None:
             return
         if PurePosixPath(production.pack).name == self.certificate.pack.name:
-            shown = self._shown(self.options.packs / FILE)
+            shown = self.options.shown(self.options.packs / FILE)
             require_pack(self.certificate, production, self.where, shown)
             yield confirmed("production", f"{shown}: names {production.pack} with this sha256")
 
@@ -200,10 +200,6 @@ class Confirmation:
             yield unchecked("verdicts: no completion was judged again")
         else:
             yield from answers.verdicts(self.options.sandbox, progress)
-
-    def _shown(self, path: Path) -> str:
-        root = self.options.root
-        return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _pointed_at(path: Path) -> str | None:

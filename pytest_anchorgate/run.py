@@ -76,6 +76,10 @@ class Options:
         """The directory of packs and ``production.toml``."""
         return self.root / "packs"
 
+    def shown(self, path: Path) -> str:
+        """Return a path as a user would write it: from the root directory where it lies in it."""
+        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
 
 class Redecide(StrEnum):
     """How a loss is confirmed whose baseline was certified under another engine or verifier."""

@@ -54,7 +54,7 @@ def _run(options: argparse.Namespace) -> int:
     _refuse_strays(options.for_pytest)
     gate = parse_gate_options(["-m", options.markexpr, *options.for_pytest])
     path = options.certificate or _of_production(gate)
-    where = str(path.relative_to(gate.root) if path.is_relative_to(gate.root) else path)
+    where = gate.shown(path)
     certificate = read_certificate(path)
     confirmation = Confirmation(certificate, where, gate)
     with ProgressLine("verifying") as progress:

@@ -133,6 +133,10 @@ class GateReport:
         """Return the rows with one of these outcomes."""
         return tuple(row for row in self.rows if row.outcome in outcomes)
 
+    def losses(self) -> list[Row]:
+        """Return the lost cases, those that refuse alone before those only reported."""
+        return sorted(self.with_outcome(Outcome.LOST), key=lambda row: not row.refuses)
+
     def together(self) -> tuple[str, ...]:
         """Return the ids of the tasks whose tests ran beside the program."""
         return tuple(row.id for row in self.rows if row.verdict["together"])

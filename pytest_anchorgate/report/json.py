@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_anchorgate.pack.atomic import write_file
-from pytest_anchorgate.verify import VERIFIER_VERSION
+from pytest_anchorgate.verify import VERIFIER_VERSION, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pytest_anchorgate.report.suites import Share, SuiteReport
 
 SCHEMA = 2
-STATUSES = ("passed", "failed", "timeout", "error")
 
 
 def write_json(report: GateReport, path: Path) -> None:
@@ -64,7 +63,7 @@ def render_json(report: GateReport) -> dict[str, Any]:
 
 def _suite(suite: SuiteReport) -> dict[str, Any]:
     """Return a suite's numbers: its statuses first, each of them even when it is 0."""
-    counts: dict[str, Any] = {status: suite.statuses.get(status, 0) for status in STATUSES}
+    counts: dict[str, Any] = {s.value: suite.statuses.get(s.value, 0) for s in Status}
     return counts | {
         "rate": _share(suite.all),
         "trained_on": _share(suite.trained) if suite.trained else None,

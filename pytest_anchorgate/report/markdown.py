@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_anchorgate.errors import PackError
-from pytest_anchorgate.gate import Decision, Outcome
+from pytest_anchorgate.gate import Decision
 from pytest_anchorgate.pack.atomic import write_file
 from pytest_anchorgate.report.diff import unified
 from pytest_anchorgate.report.wording import (
+    bounds,
     comparison,
     engine_line,
     failure_lines,
+    p_value,
     parting,
     remarks,
     some,
@@ -88,7 +90,7 @@ def _lines(report: GateReport, shown: int) -> Iterator[str]:
     yield from (f"{_text(' '.join(line.split()))}  " for line in comparison(report.baseline))
     yield ""
     yield from _table(report.suites)
-    lost = sorted(report.with_outcome(Outcome.LOST), key=lambda row: not row.refuses)
+    lost = report.losses()
     for row in lost[:shown]:
         yield from _loss(row)
     if more := lost[shown:]:
@@ -112,8 +114,7 @@ def _table(suites: Sequence[SuiteReport]) -> Iterator[str]:
     yield "|---|--:|--:|--:|---|--:|--:|--:|"
     for suite in suites:
         share = suite.all
-        interval = f"{100 * share.interval.low:.1f} to {100 * share.interval.high:.1f} %"
-        p = "" if suite.mcnemar_p is None else f"{suite.mcnemar_p:.3g}"
+        interval, p = bounds(share), p_value(suite)
         compared = f"{suite.lost} | {suite.gained} | {p}" if suite.compared else " | | "
         yield (
             f"| {_text(suite.name)} | {share.passed} | {share.total} | {100 * share.rate:.1f} % "

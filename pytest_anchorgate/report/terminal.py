@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_anchorgate.gate import Decision, Outcome
+from pytest_anchorgate.gate import Decision
 from pytest_anchorgate.report.diff import unified
 from pytest_anchorgate.report.wording import (
+    bounds,
     comparison,
     engine_line,
     failure_lines,
+    p_value,
     parting,
     remarks,
     some,
@@ -58,7 +60,7 @@ def render_lines(report: GateReport) -> Iterator[Line]:
 
 def _losses(report: GateReport) -> Iterator[Line]:
     """Yield the first losses in full, those that refuse before those only reported."""
-    lost = sorted(report.with_outcome(Outcome.LOST), key=lambda row: not row.refuses)
+    lost = report.losses()
     for row in lost[:SHOWN]:
         yield from _loss(row)
     if more := lost[SHOWN:]:
@@ -89,8 +91,7 @@ def _suite_table(suites: tuple[SuiteReport, ...]) -> Iterator[str]:
     )
     for suite in suites:
         counts, share = suite.statuses, suite.all
-        interval = f"{100 * share.interval.low:.1f} to {100 * share.interval.high:.1f} %"
-        p = "" if suite.mcnemar_p is None else f"{suite.mcnemar_p:.3g}"
+        interval, p = bounds(share), p_value(suite)
         compared = f"{suite.lost:6}{suite.gained:8}{p:>11}" if suite.compared else ""
         yield (
             f"{suite.name:{width}}{counts.get('passed', 0):8}{counts.get('failed', 0):8}"

@@ -72,6 +72,16 @@ def chance(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def bounds(share: Share) -> str:
+    """Return the 95 % interval of a rate."""
+    return f"{100 * share.interval.low:.1f} to {100 * share.interval.high:.1f} %"
+
+
+def p_value(suite: SuiteReport) -> str:
+    """Return McNemar's p, or nothing where nothing was compared."""
+    return "" if suite.mcnemar_p is None else f"{suite.mcnemar_p:.3g}"
+
+
 def remarks(suite: SuiteReport) -> Iterator[str]:
     """Yield what a table of suites has no column for."""
     if suite.loss_bound is not None:
