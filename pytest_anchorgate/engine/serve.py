@@ -116,16 +116,17 @@ def load_engine(arguments: argparse.Namespace) -> Engine:
 
     pack = read_pack(arguments.pack)
     if arguments.engine == "transformers":
-        from pytest_anchorgate.engine.transformers import (
-            TransformersEngine,
-        )
+        from pytest_anchorgate.engine.lean import lean_imports
 
-        return TransformersEngine(
-            pack,
-            device=arguments.device,
-            dtype=arguments.dtype,
-            batch_tokens=arguments.batch_tokens,
-        )
+        with lean_imports():
+            from pytest_anchorgate.engine.transformers import TransformersEngine
+
+            return TransformersEngine(
+                pack,
+                device=arguments.device,
+                dtype=arguments.dtype,
+                batch_tokens=arguments.batch_tokens,
+            )
     module, _, name = arguments.engine.partition(":")
     try:
         made: Engine = getattr(importlib.import_module(module), name)(pack)

@@ -11,27 +11,29 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import init_empty_weights
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from pytest_anchorgate.engine.decode import Batch, Row
 from pytest_anchorgate.engine.draft import Draft
 from pytest_anchorgate.engine.head import Head
+from pytest_anchorgate.engine.linear import use_onednn
 from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request, answer_text
-from pytest_anchorgate.pack.architecture import read_architecture, require_fit
+from pytest_anchorgate.pack.architecture import build_model, read_architecture, require_fit
 from pytest_anchorgate.pack.read import load_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from transformers import PreTrainedModel
+
     from pytest_anchorgate.pack.format import Pack
 
 # Two ways to compute one logit (another batch size, another padding, a draft's whole pass) differ
-# by rounding. Largest difference of a margin from decoding alone, demo pack, 76 anchors, CPU, by
-# benchmarks/drafts.py on 2026-11-22: float32 1.8e-5, bfloat16 0.22, float16 0.023. An answer with a
-# smaller margin than these is decoded again alone. On a GPU nothing was measured yet.
-MARGIN_THRESHOLD = {"float32": 1e-3, "bfloat16": 0.5, "float16": 0.0625}
+# by rounding. Largest difference of a margin from decoding alone, by benchmarks/drafts.py on
+# 2026-11-22, CPU: demo pack, 76 anchors: float32 1.8e-5, bfloat16 0.22, float16 0.023; a random
+# model of Qwen2.5-0.5B's shape, 2,432 tokens: float32 8.8e-5. A token with a smaller margin than
+# these is decided again alone. On a GPU nothing was measured yet.
+MARGIN_THRESHOLD = {"float32": 5e-4, "bfloat16": 0.5, "float16": 0.0625}
 
 
 def load_model(pack: Pack, *, device: str, dtype: str) -> PreTrainedModel:
@@ -43,11 +45,9 @@ def load_model(pack: Pack, *, device: str, dtype: str) -> PreTrainedModel:
     :raises PackError: when a tensor is missing, unexpected, damaged or shaped against the config.
     """
     where = str(pack.path)
-    architecture = read_architecture(where, pack.config)
+    model: Any = build_model(where, pack.config)  # whose methods have no types
+    architecture = read_architecture(model)
     require_fit(where, architecture, {entry.name: entry.shape for entry in pack.weights})
-    build: Any = AutoModelForCausalLM.from_config  # transformers leaves it untyped
-    with init_empty_weights(include_buffers=False):
-        model: Any = build(AutoConfig.for_model(**pack.config), attn_implementation="sdpa")
     weights = load_tensors(pack, device=device, dtype=getattr(torch, dtype))
     missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
     model.tie_weights()
@@ -69,6 +69,7 @@ class TransformersEngine:
         self, pack: Pack, *, device: str = "cpu", dtype: str = "float32", batch_tokens: int = 16384
     ) -> None:
         self.model = load_model(pack, device=device, dtype=dtype)
+        use_onednn(self.model)
         self.head = Head(self.model)
         self.tokenizer = Tokenizer.from_str(pack.asset("tokenizer.json").decode())
         self.eos_ids = frozenset(pack.eos_token_ids)
@@ -79,15 +80,14 @@ class TransformersEngine:
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield one completion per request, shortest prompts first.
 
-        A row whose margin is under the threshold is decoded again alone and without its draft, so
-        completions depend neither on the batch they were in nor on what was guessed.
+        A token whose margin is under the threshold is decided again by decoding alone and without
+        a draft, so completions depend neither on the batch they were in nor on what was guessed.
         """
         for batch in self.batches(requests):
             began = time.perf_counter()
             rows = self._decode_in_parts(batch)
             for index, row in enumerate(rows):
-                alone = len(batch) == 1 and row.draft is None
-                if not alone and min(row.margins) < self.threshold:
+                if len(batch) > 1 or row.draft is not None:
                     rows[index] = self._decided_alone(row)
             seconds = (time.perf_counter() - began) / len(batch)
             for row in rows:
@@ -128,8 +128,20 @@ class TransformersEngine:
         return rows
 
     def _decided_alone(self, row: Row) -> Row:
-        """Decode a row again in the canonical shape; where it parts as before, that is kept."""
-        (again,) = self.decode([replace(row.request, draft=())])
+        """Return the row as decoding in the canonical shape has it, alone and without a draft.
+
+        It is decoded again as far as its last narrow margin. The tokens after that are the same
+        then, if these are; otherwise all of it is decoded again.
+        """
+        narrow = [at for at, margin in enumerate(row.margins) if margin < self.threshold]
+        if not narrow:
+            return row
+        asked, far = replace(row.request, draft=()), narrow[-1] + 1
+        (again,) = self.decode([replace(asked, max_new_tokens=far)])
+        if again.token_ids == row.token_ids[:far]:
+            row.margins[:far] = again.margins
+            return row
+        (again,) = self.decode([asked])
         at = row.parting.position + 1 if row.parting else 0
         if again.token_ids[:at] == row.token_ids[:at]:
             again.parting = row.parting

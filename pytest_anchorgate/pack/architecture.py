@@ -13,7 +13,7 @@ from pytest_anchorgate.errors import PackError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from transformers import PreTrainedConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,33 +30,40 @@ class Architecture:
     vocabulary: int | None
 
 
-def read_architecture(where: str, config: Mapping[str, Any]) -> Architecture:
-    """Return the architecture of a Hugging Face ``config``, built without memory for weights.
+def build_model(where: str, config: Mapping[str, Any]) -> PreTrainedModel:
+    """Return the model of a Hugging Face ``config``, on no device and without weights.
 
-    Raises `PackError`, beginning with ``where``, if the installed transformers has no causal
-    language model for it or builds another class than the config names.
+    Its attention is SDPA's where the architecture has that. Raises `PackError`, beginning with
+    ``where``, if the installed transformers has no causal language model for it or builds another
+    class than the config names.
     """
     import accelerate
     from transformers import AutoModelForCausalLM
+    from transformers.initialization import no_init_weights
 
     settings = _settings(where, config)
     try:
-        with accelerate.init_empty_weights(include_buffers=False):
+        with accelerate.init_empty_weights(include_buffers=False), no_init_weights():
             build: Any = AutoModelForCausalLM.from_config  # transformers leaves it untyped
-            model = build(settings, trust_remote_code=False)
+            model: PreTrainedModel = build(settings, trust_remote_code=False)
     except Exception as error:  # transformers raises whatever the config provokes
         raise _unsupported(where, config, error) from None
     name, named = type(model).__name__, config.get("architectures")
     if named != [name]:
         raise PackError(f"{where}: names the architectures {named}, not [{name!r}]. Correct it.")
+    return model
+
+
+def read_architecture(model: PreTrainedModel) -> Architecture:
+    """Return the architecture of a model that `build_model` returned."""
     tied = dict(model.all_tied_weights_keys)
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     return Architecture(
-        name=name,
+        name=type(model).__name__,
         shapes={key: shape for key, shape in shapes.items() if key not in tied},
         tied=tied,
-        context=getattr(settings, "max_position_embeddings", None),
-        vocabulary=getattr(settings, "vocab_size", None),
+        context=getattr(model.config, "max_position_embeddings", None),
+        vocabulary=getattr(model.config, "vocab_size", None),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pytest_anchorgate.errors import PackError
-from pytest_anchorgate.pack.architecture import read_architecture, require_fit
+from pytest_anchorgate.pack.architecture import build_model, read_architecture, require_fit
 from pytest_anchorgate.pack.atomic import new_directory, write_file
 from pytest_anchorgate.pack.format import read_pack
 from pytest_anchorgate.pack.manifest import PROMPT_STYLES, canonical_json
@@ -54,7 +54,7 @@ def pack_directory(
     """
     source = read_source(hf_dir)
     where = f"{hf_dir / 'config.json'}"
-    architecture = read_architecture(where, source.config)
+    architecture = read_architecture(build_model(where, source.config))
     shapes = {name: entry.shape for name, (_, entry) in source.tensors.items()}
     require_fit(str(hf_dir), architecture, shapes)
     _require_tied_equal(source, architecture)
