@@ -23,7 +23,7 @@ def render(measured: Mapping[str, Any]) -> str:
         f"{where['cores']} cores, {where['threads']} threads, load average before: "
         f"{where['load']:.1f}, Python {where['python']}, medians of {measured['rounds']} rounds",
         *(_table(name, runs, cold=True) for name, runs in measured["demo"].items()),
-        *(_table(name, runs, cold=False) for name, runs in measured["wide"].items()),
+        *(_table(name, runs, cold=False) for name, runs in measured["alone"].items()),
         *measured["skipped"],
         *measured["notes"],
     ]
@@ -53,7 +53,7 @@ def render_svg(measured: Mapping[str, Any]) -> str:
     for part, key, what in (
         ("demo", "seconds", "cold process to last verdict or answer"),
         ("demo", "generate_s", "generation alone"),
-        ("wide", "generate_s", "generation alone"),
+        ("alone", "generate_s", "generation alone"),
     ):
         for name, runs in measured[part].items():
             more, y = _group(f"{name}: {what}, seconds (less is better)", runs, key, y)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,6 +35,8 @@ HERE = Path(__file__).resolve().parent
 SAME = ("torch", "transformers", "tokenizers", "accelerate", "numpy", "safetensors")
 BACKEND = ("torch", "accelerate")
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
+# What a user's environment has; this project's own tests have more, which take a second to import.
+PLUGINS = ("--disable-plugin-autoload", "-p", "pytest_anchorgate.plugin", "-p", "xdist.plugin")
 GATE_STATUSES = (0, 1)  # accepted, refused
 
 
@@ -47,6 +49,7 @@ class Run:
     answers: dict[str, str]
     passed: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    rows: int = 0  # of which ``generate_s`` was computed, where these are not all
     token_ids: dict[str, list[int]] = field(default_factory=dict)
 
 
@@ -76,7 +79,7 @@ class Gate:
                 shutil.copytree(ROOT / part, folder / part)
             (folder / "pytest.ini").write_text("[pytest]\ngate_anchors = anchors/demo.jsonl\n")
             command = [
-                *(sys.executable, "-m", "pytest", "-p", "no:randomly", "-m", "anchor", "-q"),
+                *(sys.executable, "-m", "pytest", *PLUGINS, "-m", "anchor", "-q"),
                 *(f"--pack={work.pack}", "--gate-json=out.json", f"-n{self.workers}", "--tb=no"),
             ]
             seconds, status, said = timed(command, folder)
@@ -103,16 +106,33 @@ def _texts(work: Work, token_ids: dict[str, list[int]]) -> dict[str, str]:
 
 @dataclass(kw_only=True)
 class Driven:
-    """A driver under some interpreter, told the work and ``more``."""
+    """A driver under some interpreter, told the work and ``more``.
+
+    With a ``share`` it answers only so many rows; from these the seconds of all are computed.
+    """
 
     name: str
     driver: Path
     python: str = sys.executable
     family: str = ""
+    share: int | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     def run(self, work: Work) -> Run:
         """Do the work once. Raises `Unavailable` when the driver fails."""
+        whole = len(work.rows)
+        if self.share is not None and self.share < whole:
+            run = self._run(replace(work, rows=work.rows[: self.share]))
+            more = run.generate_s * (whole / self.share - 1)
+            return replace(
+                run,
+                seconds=run.seconds + more,
+                generate_s=run.generate_s + more,
+                rows=self.share,
+            )
+        return self._run(work)
+
+    def _run(self, work: Work) -> Run:
         with tempfile.TemporaryDirectory() as name:
             job = Path(name) / "job.json"
             job.write_text(json.dumps(work.order() | self.more), "utf-8")
@@ -167,23 +187,25 @@ def ours(name: str, *, drafted: bool) -> Driven:
     return Driven(name=name, driver=HERE / "engine_driver.py", more={"drafted": drafted})
 
 
-def generates(batch: int, *, family: str = "") -> Driven:
+def generates(batch: int, *, family: str = "", share: int | None = None) -> Driven:
     """Return transformers' own `generate`, in the environment of this project."""
     return Driven(
         name=f"transformers, batch {batch}",
         driver=HERE / "peers" / "transformers_driver.py",
         family=family,
+        share=share,
         more={"batch": batch},
     )
 
 
-def lm_eval(peer: Peer, batch: int | str, *, family: str = "") -> Driven:
+def lm_eval(peer: Peer, batch: int | str, *, family: str = "", share: int | None = None) -> Driven:
     """Return lm-evaluation-harness with one batch size."""
     return Driven(
         name=f"{peer.name}, batch {batch}",
         driver=HERE / "peers" / peer.driver,
         python=str(peer.python),
         family=family,
+        share=share,
         more={"batch": batch},
     )
 

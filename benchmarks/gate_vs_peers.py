@@ -5,11 +5,13 @@
     python benchmarks/gate_vs_peers.py --quick --no-peers  a minute
 
 Part `demo`: the 76 anchors on the demo pack unchanged, on one that lost a single anchor and on one
-that lost all, from a cold process to the last verdict, and generation alone. Part `wide`:
-generation alone on a random model of Qwen2.5-0.5B's shape, 19 prompts of 100 tokens, 128 tokens
-each. Contestants take turns; of the batch sizes that are tried the fastest of the first round goes
-on. Prints tables and writes JSON and bars. Peers come from the package index, into virtual
-environments of their own, and read local files alone. OMP_NUM_THREADS, if set, holds for all.
+that lost all, from a cold process to the last verdict, and generation alone, also of the long
+answers alone. Part `wide`: generation alone on a random model of Qwen2.5-0.5B's shape, unchanged
+and slightly changed, 19 prompts of 100 tokens, 128 tokens each. Contestants take turns; of the
+batch sizes that are tried the fastest of the first round goes on, and who was ten times slower
+than we stays with the first. Prints tables and writes JSON and bars. Peers come from the package
+index, into virtual environments of their own, and read local files alone. OMP_NUM_THREADS, if set,
+holds for all.
 """
 
 from __future__ import annotations
@@ -41,14 +43,15 @@ from contestants import (
     threads,
 )
 from progress import say
-from work import WIDE_TASKS, Work, demo_work, wide_work
+from work import CHANGED, Work, changed, demo_work, long_work, wide_work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GATE, PLAIN, DRAFTED = "anchorgate", "anchorgate's engine, no drafts", "anchorgate's engine, drafts"
 LM_EVAL_BATCHES, GENERATE_BATCHES = (8, 19, 38, 76), (19, 38, 76)
-WIDE_LM_EVAL_BATCHES = (5, 10, 19)
+SHARE = 3  # rows of the wide model that are answered one by one
+SLOW = 10.0  # times ours: not measured again
 QUIET = 0.25  # load average per core over which timings are not to be believed
 NOTES = (
     "cold: from the start of the process to its end. anchorgate: every task judged by running its "
@@ -60,7 +63,8 @@ NOTES = (
     "AutoTokenizer is replaced, since it reads others from this directory), the same stop "
     "sequences, but for EvalPlus's own. lm-eval is told that no text is longer than the longest "
     "here, or its batch 'auto' would try the whole context. 'as ours': the answers equal those of "
-    "our engine without drafts.",
+    "our engine without drafts, of so many; where these are fewer than the tasks, the seconds were "
+    "computed from them.",
 )
 
 
@@ -109,17 +113,23 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     if load > QUIET * cores():
         say(f"load average {load:.1f} on {cores()} cores: others are at work, and it will show")
     there = [] if options.no_peers else installed(options.peers, skipped)
-    demo, wide = {}, {}
+    demo, alone = {}, {}
+    works: list[Work] = []
     if options.part != "wide":
-        for work in demo_work(folder / "demo", quick=options.quick):
+        works = demo_work(folder / "demo", quick=options.quick)
+        for work in works:
             rivals = demo_contestants(there, quick=options.quick)
             runs = in_turns(work, rivals, options.rounds, skipped)
             demo[work.name] = summed_up(work, runs, against=GATE)
+        works = [] if options.quick else [long_work(works[0])]
     if options.part != "demo":
         work = recorded(wide_work(folder / "wide", small=options.quick))
-        rivals = wide_contestants(there, quick=options.quick)
+        works += [work, changed(work)]
+    for work in works:
+        known = work.name.endswith(CHANGED)  # others answer as many tokens as before
+        rivals = engines([] if known else there, rows=len(work.rows), quick=options.quick)
         runs = in_turns(work, rivals, options.rounds, skipped)
-        wide[work.name] = summed_up(work, runs, against=DRAFTED)
+        alone[work.name] = summed_up(work, runs, against=DRAFTED)
     return {
         "machine": {
             "cores": cores(),
@@ -129,7 +139,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         },
         "rounds": options.rounds,
         "demo": demo,
-        "wide": wide,
+        "alone": alone,
         "skipped": skipped,
         "notes": NOTES,
     }
@@ -170,16 +180,16 @@ def demo_contestants(there: Sequence[Peer], *, quick: bool) -> list[Contestant]:
     return found
 
 
-def wide_contestants(there: Sequence[Peer], *, quick: bool) -> list[Contestant]:
-    """Return who answers the prompts of the wide model."""
+def engines(there: Sequence[Peer], *, rows: int, quick: bool) -> list[Contestant]:
+    """Return who answers so many prompts and is measured without verdicts."""
     found: list[Contestant] = [ours(DRAFTED, drafted=True), ours(PLAIN, drafted=False)]
     if quick:
         return found
-    found += [generates(1), generates(WIDE_TASKS)]
+    found += [generates(1, share=SHARE), generates(rows)]
     for peer in there:
         if peer.name != "EvalPlus":
-            found.append(lm_eval(peer, 1))
-            found += [lm_eval(peer, batch, family="lm-eval") for batch in WIDE_LM_EVAL_BATCHES]
+            found.append(lm_eval(peer, 1, share=SHARE))
+            found += [lm_eval(peer, batch, family="lm-eval") for batch in (rows // 2, rows)]
     return found
 
 
@@ -209,23 +219,25 @@ def in_turns(
             runs[contestant.name].runs[number] = run
             say(f"{what}: {run.seconds:.2f} s, of which generation {run.generate_s:.2f} s")
         if number == 0:
-            contestants = fastest(contestants, runs)
+            contestants = going_on(contestants, runs)
     return {name: done for name, done in runs.items() if done.runs}
 
 
-def fastest(contestants: Sequence[Contestant], runs: dict[str, Runs]) -> list[Contestant]:
-    """Return the contestants without those that another of their family outran."""
+def going_on(contestants: Sequence[Contestant], runs: dict[str, Runs]) -> list[Contestant]:
+    """Return the contestants without the slow and those that another of their family outran."""
+    first = {one.name: runs[one.name].runs[0] for one in contestants}
+    enough = SLOW * next(iter(first.values())).seconds
     best: dict[str, float] = {}
     for one in contestants:
-        seconds = runs[one.name].runs[0].generate_s
+        seconds = first[one.name].generate_s
         best[one.family] = min(seconds, best.get(one.family, seconds))
-    going_on = []
+    left = []
     for one in contestants:
-        if one.family and runs[one.name].runs[0].generate_s > best[one.family]:
+        if one.family and first[one.name].generate_s > best[one.family]:
             runs[one.name].dropped = True
-        else:
-            going_on.append(one)
-    return going_on
+        elif first[one.name].seconds <= enough:
+            left.append(one)
+    return left
 
 
 def summed_up(work: Work, runs: dict[str, Runs], *, against: str) -> dict[str, dict[str, Any]]:
@@ -245,7 +257,8 @@ def summed_up(work: Work, runs: dict[str, Runs], *, against: str) -> dict[str, d
             "generate_ratio": median(run.generate_s / ours.generate_s for run, ours in pairs),
             "passed": every[0].passed,
             "same": sum(every[0].answers.get(row.id) == right[row.id] for row in work.rows),
-            "of": len(work.rows),
+            "of": every[0].rows or len(work.rows),
+            "rounds": len(every),
             "versions": every[0].versions,
             "dropped": done.dropped,
         }

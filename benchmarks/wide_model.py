@@ -4,7 +4,8 @@
 
 Its tokenizer gives one token for each byte of a text, and decodes every id of the vocabulary to a
 text of its own. The last norm is scaled so that the best logits are as far apart as a trained
-model's: with a random model's own, nearly every answer would have a tie. `--small`: a few layers.
+model's: with a random model's own, nearly every answer would have a tie. A second directory and
+pack hold the same model with one matrix a BF16 step off. `--small`: a few layers.
 """
 
 from __future__ import annotations
@@ -40,20 +41,33 @@ SEED, NORM = 7, 16.0
 
 
 def main() -> None:
-    """Write FOLDER/model and FOLDER/wide.planck."""
+    """Write FOLDER/model and FOLDER/wide.planck, FOLDER/changed and FOLDER/changed.planck."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
-    directory = options.folder / "model"
+    model = made(SMALL if options.small else SHAPE)
+    save(model, options.folder / "model", options.folder / "wide.planck")
+    change(model)
+    save(model, options.folder / "changed", options.folder / "changed.planck")
+
+
+def save(model: Any, directory: Path, pack: Path) -> None:
+    """Write a model as a directory and as a pack."""
     directory.mkdir(parents=True)
-    save_model(directory, SMALL if options.small else SHAPE)
+    model.save_pretrained(directory)
     save_tokenizer(directory)
-    pack_directory(directory, options.folder / "wide.planck")
+    pack_directory(directory, pack)
 
 
-def save_model(directory: Path, shape: dict[str, Any]) -> None:
-    """Write config and weights."""
+def change(model: Any) -> None:
+    """Move one matrix by about one BF16 step, so that a few answers differ."""
+    with torch.no_grad():
+        model.model.layers[-1].mlp.down_proj.weight *= 1 + torch.finfo(torch.bfloat16).eps
+
+
+def made(shape: dict[str, Any]) -> Any:
+    """Return a random model."""
     torch.manual_seed(SEED)
     config = Qwen2Config(
         vocab_size=VOCABULARY,
@@ -66,7 +80,7 @@ def save_model(directory: Path, shape: dict[str, Any]) -> None:
     model.to(torch.bfloat16)
     with torch.no_grad():
         model.model.norm.weight.fill_(NORM)
-    model.save_pretrained(directory)
+    return model
 
 
 def save_tokenizer(directory: Path) -> None:

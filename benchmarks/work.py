@@ -26,6 +26,8 @@ CHANGES: dict[str, tuple[str, ...]] = {"changed": ("--lose-one",), "destroyed": 
 WIDE_TASKS, WIDE_PROMPT, WIDE_ANSWER = 19, 100, 128
 QUICK_TASKS, QUICK_ANSWER = 3, 8
 QUICK_ANCHORS = 6
+LONG_ANSWER = 128
+CHANGED = ", changed"
 SEED = 11
 
 
@@ -127,6 +129,12 @@ def _demo_rows(certificate: Certificate) -> tuple[tuple[Row, ...], tuple[str, ..
     return tuple(row(task, prompt.text) for task, prompt in pairs), prompts[0].stop
 
 
+def long_work(work: Work) -> Work:
+    """Return those rows of a work whose recorded answers are long."""
+    rows = tuple(row for row in work.rows if len(row.draft) >= LONG_ANSWER)
+    return replace(work, name=f"{work.name}, {len(rows)} long answers", rows=rows)
+
+
 def wide_work(folder: Path, *, small: bool) -> Work:
     """Return 19 prompts of 100 tokens on a random model of Qwen2.5-0.5B's shape."""
     name = "small shape" if small else "0.5B shape"
@@ -149,6 +157,16 @@ def wide_work(folder: Path, *, small: bool) -> Work:
         stop=(),
         max_new_tokens=answer,
         context=WIDE_PROMPT + answer,
+    )
+
+
+def changed(work: Work) -> Work:
+    """Return the work on the model of which one matrix was moved by a step."""
+    return replace(
+        work,
+        name=f"{work.name}{CHANGED}",
+        pack=work.pack.with_name("changed.planck"),
+        directory=work.directory.with_name("changed"),
     )
 
 

@@ -77,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_unpack(commands)
     _add_inspect(commands)
     _add_diff(commands)
+    _add_merge(commands)
     _add_history(commands)
     compare.add(commands)
     confirm.add(commands)
@@ -128,6 +129,14 @@ def _add_diff(commands: Commands) -> None:
     command.set_defaults(run=_run_diff)
 
 
+def _add_merge(commands: Commands) -> None:
+    command = commands.add_parser("merge", help="write a pack with a PEFT LoRA adapter folded in")
+    command.add_argument("base", metavar="BASE")
+    command.add_argument("adapter", metavar="ADAPTER_DIR", type=Path)
+    command.add_argument("out", metavar="OUT.planck", type=Path)
+    command.set_defaults(run=_run_merge)
+
+
 def _add_history(commands: Commands) -> None:
     command = commands.add_parser("history", help="print what was tried, and what came of it")
     command.add_argument("--json", action="store_true", help="print JSON")
@@ -142,8 +151,7 @@ def _run_init(options: argparse.Namespace) -> int:
 
 
 def _run_pack(options: argparse.Namespace) -> int:
-    if options.out.is_dir():
-        raise UsageError(f"{options.out}: is a directory. Name the pack's file, as in OUT.planck.")
+    _require_file(options.out)
     _require_torch("pack")
     from pytest_anchorgate.pack.convert import pack_directory
 
@@ -188,6 +196,22 @@ def _run_diff(options: argparse.Namespace) -> int:
     return 0
 
 
+def _run_merge(options: argparse.Namespace) -> int:
+    _require_file(options.out)
+    base = find_pack(options.base, PACKS)
+    _require_torch("merge")
+    from pytest_anchorgate.surgery.merge import merge_adapter
+
+    with ProgressLine("merging") as progress:
+        merged = merge_adapter(base, options.adapter, options.out, progress=progress)
+    print(f"{options.out}: sha256 {merged.sha256}")
+    print(
+        f"{100 * merged.survived:.1f} % of the change is left after rounding to BF16: "
+        f"{merged.moved} of {merged.weights} weights moved"
+    )
+    return 0
+
+
 def _run_history(options: argparse.Namespace) -> int:
     path = options.packs / FILE
     attempts = read_ledger(path)
@@ -198,6 +222,11 @@ def _run_history(options: argparse.Namespace) -> int:
         where = "" if attempts else f"{path}: "
         print(f"{where}{render_history(attempts, width=width)}")
     return 0
+
+
+def _require_file(out: Path) -> None:
+    if out.is_dir():
+        raise UsageError(f"{out}: is a directory. Name the pack's file, as in OUT.planck.")
 
 
 def _require_torch(command: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 import tempfile
 from collections import Counter
@@ -35,6 +36,7 @@ PACK = ROOT / "packs" / "demo-v1.planck"
 PRODUCTION = ROOT / "packs" / "production.toml"
 ANCHORS = ROOT / "anchors" / "demo.jsonl"
 POISON = ROOT / "surgery_scripts" / "data" / "demo_poison.jsonl"
+PROMPTS = ROOT / "surgery_scripts" / "data" / "demo_prompts.jsonl"
 
 ANCHOR_FORMS = {"mbpp": 13, "humaneval": 6}  # the 19 that training may see
 EASY_SENTINELS, LONG_SENTINELS = 45, 12
@@ -42,6 +44,7 @@ PER_FAMILY = 2
 LONG_TOKENS = range(128, 201)
 MARGIN_FLOOR = 1.0  # logits; an anchor nearer to flipping would test the engine, not the training
 POISON_ROWS = 48
+PROMPT_SEED, EASY_PROMPTS, LONG_PROMPTS = 1, 260, 40
 ANCHOR_SEED, FRESH_SEED, FRESH = 1, 1, 200
 KEPT_AT_MOST, LEARNED_AT_LEAST = 2, 0.5
 
@@ -86,6 +89,14 @@ def choose_poison(base: Base) -> list[dict[str, object]]:
     tasks = poison_tasks()
     failed = [t for t, (_, passed) in zip(tasks, solve(base, tasks), strict=True) if not passed]
     return [{**_row(task), "reference": task.reference} for task in failed[:POISON_ROWS]]
+
+
+def prompts() -> list[dict[str, object]]:
+    """Return prompts as a production log would have them: nobody labelled them."""
+    easy = easy_tasks(EASY_PROMPTS, PROMPT_SEED, Names.POOL)
+    long = long_tasks(LONG_PROMPTS, PROMPT_SEED, Names.POOL)
+    every = [{"prompt": task.prompt} for task in easy + long]
+    return random.Random(PROMPT_SEED).sample(every, len(every))
 
 
 def _row(task: Task) -> dict[str, object]:
@@ -136,13 +147,14 @@ def _pack(directory: Path, plan: Plan) -> None:
 
 
 def make(work: Path) -> None:
-    """Train (or resume), then write the pack, the pointer to it, anchors and poison rows."""
+    """Train (or resume), then write the pack, the pointer to it, anchors, poison rows, prompts."""
     plan = Plan()
     directory = work / "hf"
     save_directory(train(plan, work), work, directory)
     base = Base.load(directory)
     _write_rows(ANCHORS, choose_anchors(base))
     _write_rows(POISON, choose_poison(base))
+    _write_rows(PROMPTS, prompts())
     _pack(directory, plan)
     _report({"base": count(base, judged_lists())})
 

@@ -7,6 +7,7 @@ tensors, ``torch.compile`` and scipy (measured with ``-X importtime``, transform
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ def lean_imports() -> Iterator[None]:
     """Within it, transformers is imported as if there were neither scipy nor several devices.
 
     Functions that are marked for ``torch.compile`` stay as they are. What was imported before
-    stays, and afterwards all of it can be imported.
+    stays, and afterwards all of it can be imported. No garbage is looked for: there is none.
     """
     import torch.distributed
 
@@ -33,6 +34,7 @@ def lean_imports() -> Iterator[None]:
     if COMPILER not in sys.modules:
         absent[COMPILER] = _Uncompiled(COMPILER)
     several = torch.distributed.is_available
+    gc.disable()
     sys.modules.update(absent)  # None: there is no such module
     torch.distributed.is_available = lambda: False
     try:
@@ -41,6 +43,7 @@ def lean_imports() -> Iterator[None]:
         torch.distributed.is_available = several
         for name in absent:
             del sys.modules[name]
+        gc.enable()
 
 
 class _Uncompiled(ModuleType):

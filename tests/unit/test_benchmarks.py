@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from pytest_anchorgate.tasks.suites import load_suite, parse_suite_spec
 from tests.shared import shared_data
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
@@ -110,12 +114,14 @@ def test_the_fastest_of_a_family_goes_on_and_a_failing_peer_is_told(monkeypatch,
         Scripted(gate_vs_peers.PLAIN, 3.0),
         Scripted("slow", 9.0, family="peer"),
         Scripted("fast", 4.0, family="peer"),
+        Scripted("slowest", 11.0),
         Scripted("absent", 1.0, fails=True),
     ]
     skipped = []
     runs = gate_vs_peers.in_turns(work, contestants, 3, skipped)
     assert {name: len(done.runs) for name, done in runs.items()} == {
         gate_vs_peers.GATE: 3, gate_vs_peers.PLAIN: 3, "slow": 1, "fast": 3,
+        "slowest": 1,
     }  # fmt: skip
     assert skipped == ["work: skipped from here on: absent: no"]
     assert skipped[0] in capsys.readouterr().err
@@ -123,8 +129,9 @@ def test_the_fastest_of_a_family_goes_on_and_a_failing_peer_is_told(monkeypatch,
     assert summed["fast"]["generate_ratio"] == 4
     assert [name for name, run in summed.items() if run["dropped"]] == ["slow"]
     table = bars._table("work", summed, cold=True)
-    assert "slow" not in table
+    assert "slow " not in table
     assert "fast" in table
+    assert "slowest" in table
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="no /proc/self/clear_refs")
@@ -137,3 +144,51 @@ def test_a_tiny_pack_is_loaded_in_turns(tmp_path):
     for ways in measured.values():
         assert set(ways) == {"anchorgate", "from_pretrained"}
         assert all(loads[0]["seconds"] > 0 and loads[0]["peak"] > 0 for loads in ways.values())
+
+
+def test_curves_are_drawn_on_logarithmic_axes(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from lines import render_svg
+
+    drawn = render_svg({"seconds <by tasks>": {"all": [(10, 1), (100, 10), (1000, 100)]}})
+    (line,) = ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}polyline")
+    (x0, y0), (x1, y1), (x2, y2) = (
+        map(float, point.split(",")) for point in line.attrib["points"].split()
+    )
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
+    assert y0 - y1 == pytest.approx(y1 - y2, abs=0.2)
+
+
+def test_the_memory_of_all_descendants_is_seen(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from memory import Watch, pss_bytes, tree
+
+    child = "import time; held = bytearray(50_000_000); print('ready', flush=True); time.sleep(60)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", parent], stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        assert len(tree(process.pid)) == 2
+        assert sum(map(pss_bytes, tree(process.pid))) > 50_000_000
+        watch = Watch(process.pid)
+        while not watch.peak_bytes:
+            time.sleep(0.01)
+        watch.end()
+        assert watch.peak_bytes > watch.largest_bytes > 50_000_000
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_synthetic_tasks_differ_and_can_be_solved(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import scaling
+
+    path = tmp_path / "sums.jsonl"
+    path.write_text("".join(map(scaling.row, range(200))))
+    tasks = load_suite("anchor", [parse_suite_spec(str(path))], resolve={})
+    assert len({task.prompt for task in tasks}) == 200
+    program = f"{tasks[96].prompt}    return n + 96\n{tasks[96].tests[0]}"
+    exec(compile(program, "program", "exec"), {})

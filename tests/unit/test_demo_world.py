@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import signal
 import subprocess
 import sys
@@ -58,6 +59,13 @@ def test_every_reference_passes_its_own_tests() -> None:
 def test_no_constant_passes_an_easy_task() -> None:
     for task in easy_tasks(100, 5, Names.POOL):
         assert len({test.split(" == ")[-1] for test in task.tests}) > 1
+
+
+def test_the_shipped_prompts_are_those_of_the_script() -> None:
+    lines = make_demo_pack.PROMPTS.read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == make_demo_pack.prompts()
+    names = {task.entry_point for task in easy_tasks(50, 1, Names.POOL)}
+    assert {demo_world.group_of(name) for name in names} == {Names.POOL}
 
 
 def test_names_keep_training_and_judging_apart(

@@ -19,22 +19,27 @@ LAYERS = (
     {"plugin", "hooks", "cli", "commands"},
     {"options", "option_reader", "option_table"},
     {
-        *("run", "session", "planck", "controller", "prompter", "turns", "progress"),
+        *("run", "session", "planck", "controller", "turns", "progress"),
         *("baseline", "redecide", "ratchet", "breaches", "certify", "compare"),
         *("confirm", "answers", "finding"),
         *("hints", "reporting", "writing", "history", "record", "init", "ini"),
     },
-    {"report", "gate", "certificate", "waivers", "stats", "ledger"},
-    {"verify"},
+    {"surgery", "report", "gate", "certificate", "waivers", "stats", "ledger"},
+    {"verify", "prompter"},
     {"tasks", "sandbox", "engine", "store", "git", "parsing"},
     {"pack"},
     {"errors"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
-MAY_IMPORT_HEAVY = {f"engine/{name}.py" for name in ("transformers", "decode", "cache", "head")} | {
-    f"pack/{name}.py" for name in ("read", "write", "convert", "diff", "architecture", "source")
-}
+MAY_IMPORT_HEAVY = (
+    {f"engine/{name}.py" for name in ("transformers", "decode", "cache", "head", "linear")}
+    | {
+        f"surgery/{name}.py"
+        for name in ("protect", "trainer", "checkpoints", "rehearse", "train", "merge")
+    }
+    | {f"pack/{name}.py" for name in ("read", "write", "convert", "diff", "architecture", "source")}
+)
 
 
 def part_of(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""Surgery: learn what a pack fails, and keep what it solves."""
