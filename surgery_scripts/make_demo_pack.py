@@ -95,7 +95,7 @@ def prompts() -> list[dict[str, object]]:
     """Return prompts as a production log would have them: nobody labelled them."""
     easy = easy_tasks(EASY_PROMPTS, PROMPT_SEED, Names.POOL)
     long = long_tasks(LONG_PROMPTS, PROMPT_SEED, Names.POOL)
-    every = [{"prompt": task.prompt} for task in easy + long]
+    every: list[dict[str, object]] = [{"prompt": task.prompt} for task in easy + long]
     return random.Random(PROMPT_SEED).sample(every, len(every))
 
 

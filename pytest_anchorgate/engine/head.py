@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pytest_anchorgate.engine.cache import has_slots
+from pytest_anchorgate.engine.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ class Head:
         self.model = model
         self.device = model.device
         self.has_slots = has_slots(model.config)
+        self._threads = Threads(model)
         self._top: Any = self.model.get_output_embeddings()
         self._plain = self._is_plain()
         self._last = torch.empty(0)  # of the last pass: states, or logits where these are not plain
@@ -59,6 +61,10 @@ class Head:
             "past_key_values": cache,
             "use_cache": True,
         }
+        with self._threads.for_pass(ids.numel()):
+            return self._decide(asked, width)
+
+    def _decide(self, asked: dict[str, Any], width: int) -> tuple[torch.Tensor, torch.Tensor]:
         if not self._plain:
             self._last = self.model(**asked, logits_to_keep=width).logits
             return _two_best(self._last)

@@ -8,14 +8,13 @@ processes: ``accelerate launch -m pytest_anchorgate.surgery.train ...``.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import math
-import os
 import resource
 import shutil
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from accelerate import PartialState
 from peft import LoraConfig, get_peft_model
-from transformers import PrinterCallback, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, TrainingArguments
 from transformers.trainer_utils import set_seed
 
 from pytest_anchorgate.engine.protocol import engine_identity
@@ -41,13 +40,15 @@ from pytest_anchorgate.surgery.recipe import Recipe, read_recipe
 from pytest_anchorgate.surgery.rehearse import capture, read_examples, write_examples
 from pytest_anchorgate.surgery.rows import read_poison, read_prompts
 from pytest_anchorgate.surgery.trainer import Collate, SurgeryTrainer, batch_of, mean_loss
+from pytest_anchorgate.surgery.watch import InvalidTrainingError, Log, require_learnt, say
 from pytest_anchorgate.tasks.suites import load_suite, parse_suite_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from transformers import TrainerState
+    from transformers import TrainerCallback
 
+    from pytest_anchorgate.tasks.suites import SuiteSpec
     from pytest_anchorgate.tasks.task import Task
 
 PACKS = Path("packs")
@@ -56,11 +57,8 @@ IDENTITY, PROTECTED, CHECKPOINTS = "surgery.json", "protected.json", "checkpoint
 MAX_NEW_TOKENS = 512
 LOSS_ROWS = 32  # poison rows of which the loss is taken before and after
 CHECKPOINTS_KEPT = 2
-EXIT_USAGE, EXIT_INVALID = 2, 10
-
-
-class InvalidTrainingError(AnchorgateError):
-    """Training ended and nothing can come of it; the message has the number that says so."""
+SCHEDULES = {"constant": "constant_with_warmup"}  # where transformers' word is another
+EXIT_USAGE, EXIT_INVALID, EXIT_INTERRUPTED = 2, 10, 130
 
 
 def main() -> int:
@@ -72,8 +70,10 @@ def main() -> int:
     options = parser.parse_args()
     try:
         report = Surgery(options.recipe, options.out, device=options.device).train()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     except AnchorgateError as error:
-        _say(f"anchorgate: {error}")
+        say(f"anchorgate: {error}")
         return EXIT_INVALID if isinstance(error, InvalidTrainingError) else EXIT_USAGE
     if PartialState().is_main_process:
         sys.stdout.write(json.dumps(report) + "\n")
@@ -108,8 +108,11 @@ class Surgery:
     @cached_property
     def anchors(self) -> tuple[Task, ...]:
         """All anchors that the recipe names, sentinels among them."""
-        specs = [parse_suite_spec(name) for name in self.recipe.anchors]
-        return load_suite("anchor", specs, resolve={})
+        return load_suite("anchor", self._specs, resolve={})
+
+    @property
+    def _specs(self) -> list[SuiteSpec]:
+        return [parse_suite_spec(name) for name in self.recipe.anchors]
 
     @cached_property
     def poison(self) -> list[Example]:
@@ -129,35 +132,30 @@ class Surgery:
         :raises AnchorgateError: for what cannot be trained, before any weight is read.
         :raises InvalidTrainingError: when weights, loss or numbers say that it failed.
         """
-        began = time.perf_counter()
+        began, state = time.perf_counter(), PartialState()
         assert self.poison, "read_poison refuses an empty file"
-        state = PartialState()
         if state.is_main_process:
             self._claim()
+            newest(self.out / CHECKPOINTS)  # removes those that are not whole
+        state.wait_for_everyone()
         replayed, rehearsed = self._protected(state)
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
         set_seed(self.recipe.training.seed)
         model = self._adapted()
-        rows = self.poison[:LOSS_ROWS]
-        batch = self.recipe.training.batch
-        before = mean_loss(model, rows, batch=batch, pad=self.pad)
-        callbacks: list[TrainerCallback] = [Manifests(), Log(self.out / LOG)]
-        free = None
-        if self.recipe.null_space:
-            space = self._null_space(model, [*replayed, *rehearsed])
-            callbacks.append(space)
-            free = space.free
-        trainer = self._trainer(model, replayed, rehearsed, callbacks)
-        trainer.remove_callback(PrinterCallback)  # Log says it
-        trainer.train(resume_from_checkpoint=_text(newest(self.out / CHECKPOINTS)))
-        after = mean_loss(model, rows, batch=batch, pad=self.pad)
-        _require_learnt(model, before, after)
+        space = self._null_space(model, [*replayed, *rehearsed])
+        before = self._loss(model)
+        trainer = self._trainer(model, replayed, rehearsed, [space] if space else [])
+        checkpoint = newest(self.out / CHECKPOINTS)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        after = self._loss(model)
+        require_learnt(model, before, after)
+        trained, every = model.get_nb_trainable_parameters()
         report = {
             "steps": trainer.state.global_step,
             "loss_before": before,
             "loss_after": after,
-            "trainable": _trainable(model),
-            "free": free,
+            "trainable": trained / every,
+            "free": space.free if space else None,
             "replayed": len(replayed),
             "rehearsed": len(rehearsed),
             "seconds": time.perf_counter() - began,
@@ -167,13 +165,16 @@ class Surgery:
             self._save(model, report)
         return report
 
+    def _loss(self, model: Any) -> float:
+        rows, batch = self.poison[:LOSS_ROWS], self.recipe.training.batch
+        return mean_loss(model, rows, batch=batch, pad=self.pad)
+
     def _claim(self) -> None:
         """Take the directory for this surgery, or go on with it there."""
-        identity = {
-            "recipe": hashlib.sha256(self.path.read_bytes()).hexdigest(),
-            "base": self.prompter.sha256,
-            "poison": digest_file(Path(self.recipe.poison)),
-        }
+        files = [self.path, Path(self.recipe.poison), *(spec.path for spec in self._specs)]
+        if self.recipe.rehearsal:
+            files.append(Path(self.recipe.rehearsal.prompts))
+        identity = [self.prompter.sha256, *map(digest_file, files)]
         mark = self.out / IDENTITY
         if mark.exists():
             if json.loads(mark.read_bytes()) != identity:
@@ -181,7 +182,7 @@ class Surgery:
         elif self.out.exists() and any(self.out.iterdir()):
             raise UsageError(f"{self.out}: is not empty, and holds no surgery. Name another --out.")
         else:
-            write_file(mark, json.dumps(identity, sort_keys=True).encode(), parents=True)
+            write_file(mark, json.dumps(identity).encode(), parents=True)
 
     def _protected(self, state: Any) -> tuple[list[Example], list[Example]]:
         """Return the base's answers to anchors and prompts; one process asks for all."""
@@ -191,11 +192,10 @@ class Surgery:
         if state.is_main_process and not path.exists():
             anchors = [task for task in self.anchors if not task.sentinel]
             rehearsal = self.recipe.rehearsal
-            prompts = (
-                read_prompts(Path(rehearsal.prompts), excluded=self.anchors, most=rehearsal.most)
-                if rehearsal
-                else ()
-            )
+            prompts: tuple[Task, ...] = ()
+            if rehearsal:
+                named = Path(rehearsal.prompts)
+                prompts = read_prompts(named, excluded=self.anchors, most=rehearsal.most)
             asked = anchors if self.recipe.replay or self.recipe.null_space else []
             write_examples(path, *capture(self.prompter, asked, prompts))
         state.wait_for_everyone()
@@ -205,12 +205,11 @@ class Surgery:
     def _adapted(self) -> Any:
         """Return the base with a new adapter."""
         lora = self.recipe.lora
-        model = load_model(
-            self.prompter.pack, device=str(self.prompter.identity.device), dtype="float32"
-        )
+        device = self.prompter.identity.device
+        model = load_model(self.prompter.pack, device=device, dtype="float32")
         config = LoraConfig(
             r=lora.rank,
-            lora_alpha=lora.alpha,  # type: ignore[arg-type] # PEFT takes any number
+            lora_alpha=lora.alpha,  # type: ignore[arg-type] # it takes any number
             lora_dropout=lora.dropout,
             target_modules=lora.targets,
             task_type="CAUSAL_LM",
@@ -221,8 +220,9 @@ class Surgery:
             why = " ".join(str(error).split())[:160]
             raise UsageError(f"{self.path}: lora.targets = {lora.targets!r}: {why}") from None
 
-    def _null_space(self, model: Any, examples: Sequence[Example]) -> NullSpace:
-        assert self.recipe.null_space is not None
+    def _null_space(self, model: Any, examples: Sequence[Example]) -> NullSpace | None:
+        if self.recipe.null_space is None:
+            return None
         state, batch = PartialState(), self.recipe.training.batch
         own = examples[state.process_index :: state.num_processes]
         batches = (
@@ -240,7 +240,7 @@ class Surgery:
         model: Any,
         replayed: Sequence[Example],
         rehearsed: Sequence[Example],
-        callbacks: list[TrainerCallback],
+        more: list[TrainerCallback],
     ) -> SurgeryTrainer:
         recipe, training = self.recipe, self.recipe.training
         mixes = []
@@ -254,14 +254,16 @@ class Surgery:
             if training.epochs is not None
             else (training.steps or 0) * width
         )
-        return SurgeryTrainer(
+        trainer = SurgeryTrainer(
             model=model,
             args=self._arguments(steps=math.ceil(draws / width)),
             train_dataset=plan(self.poison, mixes, draws=draws, seed=training.seed),
             data_collator=Collate(self.pad),
-            callbacks=callbacks,
+            callbacks=[Manifests(), Log(self.out / LOG), *more],
             kl_weight=recipe.kl.weight if recipe.kl else 0.0,
         )
+        trainer.remove_callback(PrinterCallback)  # Log says it
+        return trainer
 
     def _arguments(self, *, steps: int) -> TrainingArguments:
         training = self.recipe.training
@@ -272,9 +274,7 @@ class Surgery:
             per_device_train_batch_size=training.batch,
             gradient_accumulation_steps=training.accumulation,
             learning_rate=training.learning_rate,
-            lr_scheduler_type=training.schedule
-            if training.schedule != "constant"
-            else "constant_with_warmup",
+            lr_scheduler_type=SCHEDULES.get(training.schedule, training.schedule),
             warmup_steps=math.ceil(training.warmup * steps),
             weight_decay=0.0,
             bf16=training.precision == "bfloat16",
@@ -301,56 +301,7 @@ class Surgery:
             shutil.rmtree(checkpoint)
 
 
-class Log(TrainerCallback):
-    """Writes what was logged so far, one JSON object a line; says it where no bar is shown."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def on_log(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
-        """Write the whole history, which a resumed training has from its checkpoint."""
-        if not state.is_world_process_zero:
-            return
-        lines = (json.dumps(entry, sort_keys=True) + "\n" for entry in state.log_history)
-        write_file(self.path, "".join(lines).encode())
-        last = state.log_history[-1]
-        if args.disable_tqdm and "loss" in last:
-            said = ", ".join(f"{key} {last[key]:.4g}" for key in ("loss", "kl") if key in last)
-            _say(f"step {state.global_step}/{state.max_steps}: {said}")
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
-def _require_learnt(model: Any, before: float, after: float) -> None:
-    """Raise `InvalidTrainingError` unless numbers are finite, weights moved and the loss fell."""
-    for name, weight in model.named_parameters():
-        if weight.requires_grad and not torch.isfinite(weight).all():
-            raise InvalidTrainingError(
-                f"training: {name} holds NaN or infinity. Lower training.learning_rate."
-            )
-    moved = any(bool(w.any()) for name, w in model.named_parameters() if "lora_B" in name)
-    if not moved:
-        raise InvalidTrainingError("training: every lora_B is still 0. Train for more steps.")
-    if not after < before:
-        raise InvalidTrainingError(
-            f"training: the loss on poison rows was {before:.4f} before and is {after:.4f} after. "
-            "Change training.learning_rate or train longer."
-        )
-
-
-def _trainable(model: Any) -> float:
-    """Return which share of all weights is trained."""
-    trained, every = model.get_nb_trainable_parameters()
-    return float(trained / every)
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
 if __name__ == "__main__":
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # PEFT 0.21 asks transformers 5.23 for it
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
     sys.exit(main())

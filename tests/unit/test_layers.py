@@ -33,10 +33,13 @@ LAYERS = (
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
 MAY_IMPORT_HEAVY = (
-    {f"engine/{name}.py" for name in ("transformers", "decode", "cache", "head", "linear")}
+    {
+        f"engine/{name}.py"
+        for name in ("transformers", "decode", "cache", "head", "linear", "threads")
+    }
     | {
         f"surgery/{name}.py"
-        for name in ("protect", "trainer", "checkpoints", "rehearse", "train", "merge")
+        for name in ("protect", "trainer", "checkpoints", "train", "watch", "merge")
     }
     | {f"pack/{name}.py" for name in ("read", "write", "convert", "diff", "architecture", "source")}
 )

@@ -14,7 +14,8 @@ import torch
 
 from pytest_anchorgate.errors import UsageError
 from pytest_anchorgate.surgery.checkpoints import MANIFEST, newest, seal
-from pytest_anchorgate.surgery.train import InvalidTrainingError, Surgery, _require_learnt
+from pytest_anchorgate.surgery.train import Surgery
+from pytest_anchorgate.surgery.watch import InvalidTrainingError, require_learnt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,4 +192,4 @@ def test_a_training_that_failed_is_invalid(
     value: float, losses: tuple[float, float], said: str
 ) -> None:
     with pytest.raises(InvalidTrainingError, match=said):
-        _require_learnt(_Model(value), *losses)
+        require_learnt(_Model(value), *losses)
