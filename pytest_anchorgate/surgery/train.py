@@ -275,7 +275,7 @@ class Surgery:
             gradient_accumulation_steps=training.accumulation,
             learning_rate=training.learning_rate,
             lr_scheduler_type=SCHEDULES.get(training.schedule, training.schedule),
-            warmup_steps=math.ceil(training.warmup * steps),
+            warmup_steps=int(training.warmup * steps),
             weight_decay=0.0,
             bf16=training.precision == "bfloat16",
             seed=training.seed,
