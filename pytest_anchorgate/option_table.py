@@ -70,7 +70,12 @@ OPTIONS = (
     ),
     Option("--gate-device", "DEVICE", "auto, cpu, cuda, cuda:1, ...", "auto"),
     Option("--gate-dtype", "DTYPE", "auto (float32 on a CPU, else bfloat16) or a dtype", "auto"),
-    Option("--gate-batch-tokens", "N", "tokens that one batch may hold", "16384"),
+    Option(
+        "--gate-batch-tokens",
+        "N",
+        "tokens that one batch may hold, where they fit into memory",
+        "16384",
+    ),
     Option("--gate-store", "DIR", "where completions are kept between runs", ".anchorgate"),
     Option("--gate-engine", "NAME", "transformers, or module:Class of your own", "transformers"),
     Option(

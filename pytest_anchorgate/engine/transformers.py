@@ -17,6 +17,7 @@ from pytest_anchorgate.engine.decode import Batch, Row
 from pytest_anchorgate.engine.draft import Draft
 from pytest_anchorgate.engine.head import Head
 from pytest_anchorgate.engine.linear import use_onednn
+from pytest_anchorgate.engine.memory import fitting_tokens
 from pytest_anchorgate.engine.protocol import Completion, FinishReason, Request, answer_text
 from pytest_anchorgate.pack.architecture import build_model, read_architecture, require_fit
 from pytest_anchorgate.pack.read import load_tensors
@@ -62,7 +63,8 @@ def load_model(pack: Pack, *, device: str, dtype: str) -> PreTrainedModel:
 class TransformersEngine:
     """A loaded pack that completes prompts greedily.
 
-    ``batch_tokens`` bounds rows times (longest prompt + longest completion) of one batch.
+    ``batch_tokens`` bounds rows times (longest prompt + longest completion) of one batch, where
+    there is memory for so many.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class TransformersEngine:
         self.tokenizer = Tokenizer.from_str(pack.asset("tokenizer.json").decode())
         self.eos_ids = frozenset(pack.eos_token_ids)
         self.device = device
-        self.batch_tokens = batch_tokens
+        self.batch_tokens = min(batch_tokens, fitting_tokens(self.model))
         self.threshold = MARGIN_THRESHOLD[dtype]
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:

@@ -175,3 +175,11 @@ def test_the_runs_own_rows_are_gone_afterwards(project: GateProject) -> None:
             for table in ("runs", "requests", "expected", "completions")
         }
     assert counts == {"runs": 0, "requests": 0, "expected": 0, "completions": 4}
+
+
+@pytest.mark.parametrize("how", ["--dist=loadfile", "--dist=worksteal", "--maxprocesses=1"])
+def test_one_model_serves_however_items_are_spread(project: GateProject, how: str) -> None:
+    result, report = project.gate("-n2", how)
+    assert (result.ret, report["decision"]) == (0, "accepted")
+    (log,) = (project.path / ".anchorgate" / "logs").glob("*.log")
+    assert log.read_text().count("loaded ") == 1

@@ -35,7 +35,7 @@ HEAVY = {"torch", "transformers", "peft", "accelerate"}
 MAY_IMPORT_HEAVY = (
     {
         f"engine/{name}.py"
-        for name in ("transformers", "decode", "cache", "head", "linear", "threads")
+        for name in ("transformers", "decode", "cache", "head", "linear", "threads", "memory")
     }
     | {
         f"surgery/{name}.py"
