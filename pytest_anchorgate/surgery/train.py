@@ -108,7 +108,7 @@ class Surgery:
     @cached_property
     def anchors(self) -> tuple[Task, ...]:
         """All anchors that the recipe names, sentinels among them."""
-        return load_suite("anchor", self._specs, resolve={})
+        return load_suite("anchor", self._specs, resolve={}) if self._specs else ()
 
     @property
     def _specs(self) -> list[SuiteSpec]:
