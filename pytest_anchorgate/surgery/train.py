@@ -1,8 +1,7 @@
 """Training, in its own process: ``python -m pytest_anchorgate.surgery.train RECIPE --out DIR``.
 
 DIR receives ``adapter/`` (as PEFT writes it), ``log.jsonl`` and ``training.json``. Started again
-after a kill it goes on from the newest whole checkpoint, to the same adapter. With several
-processes: ``accelerate launch -m pytest_anchorgate.surgery.train ...``.
+after a kill it goes on from the newest whole checkpoint, to the same adapter.
 """
 
 from __future__ import annotations
