@@ -10,6 +10,7 @@
     ├── LedgerError          the ledger cannot be read or written
     ├── StoreError           the completion store cannot be used
     ├── EngineError          the model's process died or cannot answer
+    ├── InvalidTrainingError training ended and nothing can come of it
     └── SandboxError         our own machinery broke while running a program
         └── CanaryError      a program whose verdict is known got another one
 
@@ -49,6 +50,10 @@ class StoreError(AnchorgateError):
 
 class EngineError(AnchorgateError):
     """The model's process died or cannot answer."""
+
+
+class InvalidTrainingError(AnchorgateError):
+    """Training ended and nothing can come of it; the message has the number that says so."""
 
 
 class SandboxError(AnchorgateError):

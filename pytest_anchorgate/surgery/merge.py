@@ -49,7 +49,6 @@ class Adapter:
 
     pairs: dict[str, tuple[torch.Tensor, torch.Tensor]]
     scale: float
-    rank: int
 
     def change(self, name: str) -> torch.Tensor:
         """Return scale B A for a weight, (out, in) in float32."""
@@ -94,7 +93,7 @@ def read_adapter(directory: Path) -> Adapter:
                 found.setdefault(f"{module}.weight", {})[kind] = file.get_tensor(key)
     except (OSError, SafetensorError) as error:
         raise PackError(f"{directory / WEIGHTS}: cannot be read: {error}. Train again.") from None
-    return Adapter(pairs=_pairs(directory, found, rank), scale=scale, rank=rank)
+    return Adapter(pairs=_pairs(directory, found, rank), scale=scale)
 
 
 def _read_config(directory: Path) -> dict[str, Any]:

@@ -57,11 +57,6 @@ class Row:
         """The task's id: its own, or its place in the file."""
         return self.task.id
 
-    @property
-    def judged(self) -> bool:
-        """Whether it has tests, so that one can say when it is solved."""
-        return bool(self.task.tests)
-
 
 def read_poison(path: Path) -> tuple[Row, ...]:
     """Return the poison rows of a file.

@@ -27,7 +27,7 @@ from transformers.trainer_utils import set_seed
 
 from pytest_anchorgate.engine.protocol import engine_identity
 from pytest_anchorgate.engine.transformers import load_model
-from pytest_anchorgate.errors import AnchorgateError, UsageError
+from pytest_anchorgate.errors import AnchorgateError, InvalidTrainingError, UsageError
 from pytest_anchorgate.pack.atomic import new_directory, write_file
 from pytest_anchorgate.pack.format import digest_file
 from pytest_anchorgate.pack.locate import find_pack
@@ -39,7 +39,7 @@ from pytest_anchorgate.surgery.recipe import Recipe, read_recipe
 from pytest_anchorgate.surgery.rehearse import capture, read_examples, write_examples
 from pytest_anchorgate.surgery.rows import read_poison, read_prompts
 from pytest_anchorgate.surgery.trainer import Collate, SurgeryTrainer, batch_of, mean_loss
-from pytest_anchorgate.surgery.watch import InvalidTrainingError, Log, require_learnt, say
+from pytest_anchorgate.surgery.watch import Log, require_learnt, say
 from pytest_anchorgate.tasks.suites import load_suite, parse_suite_spec
 
 if TYPE_CHECKING:

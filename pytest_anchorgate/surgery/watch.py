@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import TrainerCallback
 
-from pytest_anchorgate.errors import AnchorgateError
+from pytest_anchorgate.errors import InvalidTrainingError
 from pytest_anchorgate.pack.atomic import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from transformers import TrainerState, TrainingArguments
-
-
-class InvalidTrainingError(AnchorgateError):
-    """Training ended and nothing can come of it; the message has the number that says so."""
 
 
 class Log(TrainerCallback):

@@ -27,8 +27,12 @@ def test_both_forms_are_read(tmp_path: Path) -> None:
         {"task": "def g():\n", "repair_target": "    return 2\n"},
     )
     one, two = read_poison(path)
-    assert (one.id, one.reference, one.judged) == ("one", "    return 1\n", True)
-    assert (two.id, two.task.prompt, two.judged) == (f"{path}:2", "def g():\n", False)
+    assert (one.id, one.reference, one.task.tests) == (
+        "one",
+        "    return 1\n",
+        ("assert f() == 1",),
+    )
+    assert (two.id, two.task.prompt, two.task.tests) == (f"{path}:2", "def g():\n", ())
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from pytest_anchorgate.errors import UsageError
+from pytest_anchorgate.errors import InvalidTrainingError, UsageError
 from pytest_anchorgate.surgery.checkpoints import MANIFEST, newest, seal
 from pytest_anchorgate.surgery.train import Surgery
-from pytest_anchorgate.surgery.watch import InvalidTrainingError, require_learnt
+from pytest_anchorgate.surgery.watch import require_learnt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
