@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from rendering import BAR, GAP, table
+from rendering import BAR, GAP, svg, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,16 +58,7 @@ def render_svg(measured: Mapping[str, Any]) -> str:
         for name, runs in measured[part].items():
             more, y = _group(f"{name}: {what}, seconds (less is better)", runs, key, y)
             shapes += more
-    total = LEFT + WIDTH + RIGHT
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{total}" height="{y}" '
-            'font-family="sans-serif" font-size="12">',
-            f'<rect width="{total}" height="{y}" fill="white"/>',
-            *shapes,
-            "</svg>\n",
-        ]
-    )
+    return svg(LEFT + WIDTH + RIGHT, y, shapes)
 
 
 def _group(title: str, runs: dict[str, dict[str, Any]], key: str, y: int) -> tuple[list[str], int]:

@@ -6,6 +6,8 @@ from html import escape
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
+from rendering import svg
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -20,16 +22,7 @@ def render_svg(panels: Mapping[str, Mapping[str, Curve]]) -> str:
     shapes: list[str] = []
     for number, (title, curves) in enumerate(panels.items()):
         shapes += _panel(title, curves, LEFT + number * (WIDTH + GAP))
-    width, height = LEFT + len(panels) * (WIDTH + GAP), TOP + HEIGHT + 40
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-            'font-family="sans-serif" font-size="12">',
-            f'<rect width="{width}" height="{height}" fill="white"/>',
-            *shapes,
-            "</svg>\n",
-        ]
-    )
+    return svg(LEFT + len(panels) * (WIDTH + GAP), TOP + HEIGHT + 40, shapes)
 
 
 def _panel(title: str, curves: Mapping[str, Curve], left: float) -> list[str]:

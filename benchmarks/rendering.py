@@ -110,15 +110,19 @@ def render_svg(speed: Speed, checkers: Sequence[str]) -> str:
             shapes.append(f'<text x="{LEFT + width + 6:.1f}" y="{y + 11}">{rate:.1f}</text>')
             y += BAR
         y += GAP
-    total = LEFT + WIDTH + 60
     title = "Programs judged per second, two workers (more is better)"
+    shapes.append(f'<text x="{LEFT}" y="{y + 4}">{title}</text>')
+    return svg(LEFT + WIDTH + 60, y + 16, shapes)
+
+
+def svg(width: int, height: int, shapes: Sequence[str]) -> str:
+    """Return shapes on a white picture."""
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{total}" height="{y + 16}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             'font-family="sans-serif" font-size="12">',
-            f'<rect width="{total}" height="{y + 16}" fill="white"/>',
+            f'<rect width="{width}" height="{height}" fill="white"/>',
             *shapes,
-            f'<text x="{LEFT}" y="{y + 4}">{title}</text>',
             "</svg>\n",
         ]
     )

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from pytest_anchorgate.pack.format import Pack
 
 # Two ways to compute one logit (another batch size, another padding, a draft's whole pass) differ
-# by rounding. Largest difference of a margin from decoding alone, by benchmarks/drafts.py on
-# 2026-11-22, CPU: demo pack, 76 anchors: float32 1.8e-5, bfloat16 0.22, float16 0.023; a random
-# model of Qwen2.5-0.5B's shape, 2,432 tokens: float32 8.8e-5. A token with a smaller margin than
-# these is decided again alone. On a GPU nothing was measured yet.
+# by rounding. Largest difference of a margin on 2026-11-22, CPU, and how it was measured: see
+# docs/engine.md (demo pack: float32 1.5e-5, bfloat16 0.22, float16 0.023; a random model of
+# Qwen2.5-0.5B's shape: float32 8.8e-5). A token with a smaller margin than these is decided again
+# alone. On a GPU nothing was measured yet.
 MARGIN_THRESHOLD = {"float32": 5e-4, "bfloat16": 0.5, "float16": 0.0625}
 
 

@@ -5,7 +5,6 @@ The Trainer writes a checkpoint file by file; a kill in between leaves one that 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 
 from pytest_anchorgate.pack.atomic import write_file
+from pytest_anchorgate.pack.format import digest_file
 
 if TYPE_CHECKING:
     from transformers import TrainerState, TrainingArguments
@@ -33,7 +33,7 @@ class Manifests(TrainerCallback):
 
 def seal(checkpoint: Path) -> None:
     """Write the manifest of a checkpoint, by rename."""
-    digests = {path.name: _digest(path) for path in _files(checkpoint)}
+    digests = {path.name: digest_file(path) for path in _files(checkpoint)}
     write_file(checkpoint / MANIFEST, json.dumps(digests, sort_keys=True).encode())
 
 
@@ -57,14 +57,9 @@ def _is_whole(checkpoint: Path) -> bool:
         digests = json.loads((checkpoint / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return False
-    found = {path.name: _digest(path) for path in _files(checkpoint)}
+    found = {path.name: digest_file(path) for path in _files(checkpoint)}
     return bool(found == digests)
 
 
 def _files(checkpoint: Path) -> list[Path]:
     return sorted(path for path in checkpoint.iterdir() if path.name != MANIFEST)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

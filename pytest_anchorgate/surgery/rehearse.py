@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_anchorgate.engine.protocol import FinishReason, answer_text
+from pytest_anchorgate.engine.protocol import FinishReason
 from pytest_anchorgate.engine.transformers import TransformersEngine
 from pytest_anchorgate.errors import UsageError
 from pytest_anchorgate.pack.atomic import write_file
@@ -42,17 +42,7 @@ def capture(
             task
             for task in anchors
             if task in found
-            and verify(
-                task,
-                answer_text(
-                    engine.tokenizer.decode,
-                    found[task].token_ids,
-                    eos_ids=engine.eos_ids,
-                    stop=prompter.prompt(task).stop,
-                ),
-                sandbox=sandbox,
-                prompt=prompter.prompt(task),
-            ).passed
+            and verify(task, found[task].text, sandbox=sandbox, prompt=prompter.prompt(task)).passed
         ]
     ended = [task for task in prompts if task in found]
     for asked, kept, what in ((anchors, solved, "anchor"), (prompts, ended, "rehearsal prompt")):
