@@ -132,8 +132,12 @@ def write_certificate(path: Path, certificate: Certificate) -> None:
 
     :raises PackError: when the system refuses.
     """
-    text = render_certificate(certificate)
-    write_file(path, text.encode("utf-8", "backslashreplace"), parents=True)
+    write_file(path, encode_certificate(certificate), parents=True)
+
+
+def encode_certificate(certificate: Certificate) -> bytes:
+    """Return the bytes of a certificate's file."""
+    return render_certificate(certificate).encode("utf-8", "backslashreplace")
 
 
 def read_certificate(path: Path) -> Certificate:

@@ -39,14 +39,19 @@ def own_path(gate: GateSession) -> Path:
     return certificate_path(gate.options.packs, gate.run.pack)
 
 
-def make_certificate(gate: GateSession, rows: Sequence[Row]) -> Certificate:
-    """Return the certificate of the gated pack from the rows of a whole gate."""
+def make_certificate(
+    gate: GateSession, rows: Sequence[Row], *, name: str | None = None
+) -> Certificate:
+    """Return the certificate of the gated pack, or of one with its bytes and another name.
+
+    ``rows`` are those of a whole gate.
+    """
     run = gate.run
     assert run.pack is not None
     assert run.identity is not None, "a pack was answered for by an engine"
     return Certificate(
         schema=1,
-        pack=CertifiedPack(name=run.pack.rpartition("/")[2], sha256=run.pack_sha256),
+        pack=CertifiedPack(name=name or run.pack.rpartition("/")[2], sha256=run.pack_sha256),
         engine=run.identity,
         decoding=decoding(gate),
         verification=verification(gate),

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_anchorgate.commands import anchors, compare, confirm
+from pytest_anchorgate.commands import anchors, compare, confirm, promote
 from pytest_anchorgate.errors import AnchorgateError, UsageError
 from pytest_anchorgate.init import init_repository
 from pytest_anchorgate.ledger import FILE, WIDTH, history_json, read_ledger, render_history
@@ -82,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add(commands)
     confirm.add(commands)
     anchors.add(commands)
+    promote.add(commands)
     return parser
 
 

@@ -21,7 +21,7 @@ from pytest_anchorgate.baseline import (
 from pytest_anchorgate.breaches import Breaches, find_breaches
 from pytest_anchorgate.certify import certify, contradictions
 from pytest_anchorgate.engine.process import ModelCommand, ModelProcess
-from pytest_anchorgate.errors import AnchorgateError
+from pytest_anchorgate.errors import AnchorgateError, UsageError
 from pytest_anchorgate.gate import Coverage, Decision, Ruling, exit_status, judge
 from pytest_anchorgate.history import record_attempt
 from pytest_anchorgate.progress import Progress, Terminal
@@ -30,14 +30,16 @@ from pytest_anchorgate.report.gated import BaselineReport, GateReport, Seconds
 from pytest_anchorgate.report.suites import suite_reports
 from pytest_anchorgate.report.terminal import render_lines
 from pytest_anchorgate.reporting import Rows, baseline_report, pack_report, rerun_command
-from pytest_anchorgate.run import production_fault
+from pytest_anchorgate.run import open_run, production_fault
 from pytest_anchorgate.store import ModelState, ModelStatus, Traffic
+from pytest_anchorgate.surgery.promote import recover
 from pytest_anchorgate.verify import Status
 from pytest_anchorgate.writing import workflow_commands, write_reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pytest_anchorgate.operation import Operation
     from pytest_anchorgate.report.gated import Row
     from pytest_anchorgate.session import GateSession
 
@@ -47,15 +49,16 @@ NO_TRAFFIC = Traffic(generated=0, generated_tokens=0, reused=0, reused_tokens=0)
 class Controller:
     """One gate run from its start to its decision."""
 
-    def __init__(self, gate: GateSession) -> None:
+    def __init__(self, gate: GateSession, operation: Operation | None = None) -> None:
         self.gate = gate
+        self.operation = operation
         self.records: dict[str, dict[str, Any]] = {}
         self.faults: list[str] = []
         self.notes: list[str] = []
         self.problems: list[str] = []  # what was asked for beside a decision and could not be done
         self.baseline = Baseline(certificate=None, where="none: the run ended before it was read")
         self.breaches = Breaches(waived=frozenset(), lines=())
-        self._uncertified = False
+        self._undone = False  # whether what was asked for beside a decision failed
         self._report: GateReport | None = None
         self._begun = False
         self._terminal = Terminal()
@@ -70,6 +73,29 @@ class Controller:
             return f"completions from {self.gate.options.completions}"
         return f"{self.gate.shown(run.pack)}, sha256 {run.pack_sha256[:16]}"
 
+    def make(self, instead: Any) -> str | None:
+        """Make the candidate of a surgery, if the session is one; return why there is none.
+
+        ``instead`` is the hook by which a user's plugin may make it.
+
+        :raises UsageError: for what cannot be trained.
+        """
+        if self.operation is None:
+            return None
+        try:
+            pack = self.operation.make(self.gate, instead, self._terminal.write)
+        except UsageError:
+            raise
+        except AnchorgateError as error:
+            return str(error)
+        finally:
+            self._began = time.perf_counter()  # of the gate
+        self.notes += self.operation.notes
+        self.operation.notes.clear()
+        self.gate.options = replace(self.gate.options, pack=str(pack))
+        self.gate.run = open_run(self.gate.options)
+        return None
+
     def start(self) -> str | None:
         """Open the run's queue and watch it; the model starts with the first open request.
 
@@ -79,6 +105,7 @@ class Controller:
             read, or anchors do not fit the context.
         """
         gate = self.gate
+        recover(gate.options.packs, say=self.notes.append)
         fault = production_fault(gate.options, gate.run) or self._hold_to_baseline()
         if fault is not None:
             return fault
@@ -180,7 +207,7 @@ class Controller:
     def exit_status(self, pytest_status: int) -> int:
         """Return the session's exit status; pytest's own is 2 only when a user interrupted it."""
         status = exit_status(self.finish().ruling.decision, pytest_status)
-        return 1 if status == 0 and self._uncertified else status
+        return 1 if status == 0 and self._undone else status
 
     def properties(self) -> Iterator[tuple[str, str]]:
         """Yield what ``--junitxml`` says of the whole session."""
@@ -268,16 +295,21 @@ class Controller:
             path = certify(self.gate, rows, ruling)
         except AnchorgateError as error:
             self.problems.append(str(error))
-            self._uncertified = True
+            self._undone = True
         else:
             self.notes.append(f"certificate written to {self.gate.shown(str(path))}")
 
     def _history(self, rows: tuple[Row, ...], ruling: Ruling) -> tuple[Any, ...]:
         try:
+            if self.operation is not None:
+                self.operation.conclude(self.gate, rows, ruling)
             return record_attempt(self.gate, rows, ruling)
         except AnchorgateError as error:
             self.problems.append(str(error))
+            self._undone |= self.operation is not None
             return ()
+        finally:
+            self.notes += self.operation.notes if self.operation else []
 
     def _seconds(self, rows: tuple[Row, ...], status: ModelStatus | None) -> Seconds:
         stats = status.stats if status else {}

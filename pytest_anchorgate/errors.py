@@ -8,8 +8,11 @@
     ├── PackError            a pack or a model directory cannot be read or trusted
     ├── CertificateError     a certificate cannot be read, trusted or written
     ├── LedgerError          the ledger cannot be read or written
+    ├── PromotionError       which pack is in production could not be changed, and why
+    │   └── LockHeldError    another process is changing it
     ├── StoreError           the completion store cannot be used
     ├── EngineError          the model's process died or cannot answer
+    ├── SurgeryError         the process that trains or folds died
     ├── InvalidTrainingError training ended and nothing can come of it
     └── SandboxError         our own machinery broke while running a program
         └── CanaryError      a program whose verdict is known got another one
@@ -44,12 +47,24 @@ class LedgerError(AnchorgateError):
     """The ledger cannot be read or written."""
 
 
+class PromotionError(AnchorgateError):
+    """Which pack is in production could not be changed."""
+
+
+class LockHeldError(PromotionError):
+    """Another process is changing which pack is in production."""
+
+
 class StoreError(AnchorgateError):
     """The completion store cannot be used."""
 
 
 class EngineError(AnchorgateError):
     """The model's process died or cannot answer."""
+
+
+class SurgeryError(AnchorgateError):
+    """The process that trains or folds died."""
 
 
 class InvalidTrainingError(AnchorgateError):

@@ -24,7 +24,8 @@ KEPT = (Outcome.KEPT, Outcome.PASSED, Outcome.GAINED)
 def record_attempt(gate: GateSession, rows: Sequence[Row], ruling: Ruling) -> tuple[Attempt, ...]:
     """Write a decided gate of a candidate to the ledger; return all that the ledger holds.
 
-    Gating production's own pack again is no attempt, and neither is a repeated run. Without
+    Gating production's own pack again is no attempt, and neither is a repeated run, and a surgery
+    is recorded by `Operation`. Without
     ``production.toml`` there is nothing to be a candidate for, and no ledger.
 
     :raises LedgerError: when the ledger cannot be read or written.
@@ -32,12 +33,14 @@ def record_attempt(gate: GateSession, rows: Sequence[Row], ruling: Ruling) -> tu
     options, run = gate.options, gate.run
     path, production = options.packs / FILE, read_production(options.packs)
     decided = ruling.decision in (Decision.ACCEPTED, Decision.REFUSED)
-    if decided and run.pack and production and production.sha256 != run.pack_sha256:
-        append_attempt(path, _attempt(gate, rows, ruling))
+    gated = options.surgery is None  # what a surgery made, it has recorded itself
+    if gated and decided and run.pack and production and production.sha256 != run.pack_sha256:
+        append_attempt(path, make_attempt(gate, rows, ruling))
     return read_ledger(path)
 
 
-def _attempt(gate: GateSession, rows: Sequence[Row], ruling: Ruling) -> Attempt:
+def make_attempt(gate: GateSession, rows: Sequence[Row], ruling: Ruling) -> Attempt:
+    """Return what the ledger says of a gated pack."""
     assert gate.run.pack is not None
     anchors = [row for row in rows if row.anchor]
     sentinels = [row for row in anchors if row.sentinel]

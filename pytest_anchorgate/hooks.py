@@ -173,9 +173,10 @@ class ControllerPlugin:
     def pytest_report_header(self) -> str:
         return f"anchorgate: {self.controller.title}"
 
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        hook = session.config.hook.pytest_anchorgate_surgery
         try:
-            fault = self.controller.start()
+            fault = self.controller.make(hook) or self.controller.start()
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
         except AnchorgateError as error:

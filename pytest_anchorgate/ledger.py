@@ -273,7 +273,7 @@ def _rows(attempts: Sequence[Attempt], production: str) -> Iterator[list[str]]:
     yield ["time", *(a.time.partition("T")[0] for a in attempts)]
     yield ["sha256", *(a.sha256[:12] for a in attempts)]
     for key in sorted({key for a in attempts for key in a.settings}):
-        yield [key, *(a.settings.get(key, "-") for a in attempts)]
+        yield [key, *(_setting(key, a.settings.get(key, "-")) for a in attempts)]
     yield ["anchors", *(_share(a.anchors_kept, a.anchors) for a in attempts)]
     yield ["sentinels", *(_share(a.sentinels_kept, a.sentinels) for a in attempts)]
     for suite in sorted({suite for a in attempts for suite in a.suites}):
@@ -282,6 +282,11 @@ def _rows(attempts: Sequence[Attempt], production: str) -> Iterator[list[str]]:
     yield ["lost", *(str(a.lost) for a in attempts)]
     yield ["decision", *(a.decision or "-" for a in attempts)]
     yield ["status", *("PRODUCTION" if a.sha256 == production else "archived" for a in attempts)]
+
+
+def _setting(key: str, text: str) -> str:
+    """Return a setting's text, a digest cut as the pack's own is."""
+    return text[:12] if key.endswith("sha256") else text
 
 
 def _share(passed: int, total: int) -> str:

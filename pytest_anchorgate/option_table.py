@@ -45,7 +45,7 @@ OPTIONS = (
     Option(
         "--surgery",
         "RECIPE",
-        "train, merge, pack, gate, then promote or refuse (not yet available)",
+        "train as a recipe says, merge, pack, gate, then promote or refuse",
     ),
     Option(
         "--gate-anchors", "FILE", "a JSONL file of anchors; may be given again", repeatable=True

@@ -29,6 +29,7 @@ from pytest_anchorgate.option_table import (
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_anchorgate.run import Options
     from pytest_anchorgate.tasks.suites import SuiteSpec
@@ -152,10 +153,14 @@ def read_options(config: pytest.Config) -> Options:
     _refuse_unavailable(config)
     option, narrowed = config.option, _is_narrowed(config)
     _refuse_uncertifiable(option, narrowed=narrowed)
+    surgery = read.path("surgery")
+    if surgery is not None:
+        _refuse_inoperable(option, surgery, narrowed=narrowed)
     suites = _selected_suites(read, option.markexpr)
     return Options(
         root=config.rootpath,
-        pack=read.text("pack"),
+        pack=read.text("pack") if surgery is None else None,
+        surgery=surgery,
         suites=suites,
         references={n: specs[0] for n in ("mbpp", "humaneval") if (specs := read.suite(n))},
         completions=read.path("gate_completions"),
@@ -216,11 +221,6 @@ def _without_usage(text: str) -> str:
 
 def _refuse_unavailable(config: pytest.Config) -> None:
     option = config.option
-    if option.surgery:
-        raise UsageError(
-            f"--surgery={option.surgery}: surgery is not available yet. "
-            "Train elsewhere, pack the result with `anchorgate pack`, and gate it with --pack."
-        )
     if names_suite(option.markexpr) and selects(option.markexpr, "livecodebench"):
         raise UsageError(
             f"-m {option.markexpr!r}: selects livecodebench, whose loader is not available yet. "
@@ -246,6 +246,31 @@ def _refuse_uncertifiable(option: argparse.Namespace, *, narrowed: bool) -> None
             "--gate-certify: a certificate needs every task, and this run is narrowed by -k, "
             "--lf, --stepwise, --deselect or a node id. Leave that out."
         )
+
+
+def _refuse_inoperable(option: argparse.Namespace, recipe: Path, *, narrowed: bool) -> None:
+    """Refuse what cannot stand beside ``--surgery``, and a gate that its recipe finds too small."""
+    from pytest_anchorgate.surgery.recipe import read_recipe
+
+    where = f"--surgery={option.surgery}"
+    others = {
+        "--pack": option.pack,
+        "--gate-completions": option.gate_completions,
+        "--gate-certify": option.gate_certify,
+    }
+    if other := next((flag for flag, value in others.items() if value), None):
+        raise UsageError(f"{where}: makes and gates a pack of its own. Leave {other} out.")
+    if narrowed:
+        raise UsageError(
+            f"{where}: is decided by a whole gate, and this run is narrowed by -k, --lf, "
+            "--stepwise, --deselect or a node id. Leave that out."
+        )
+    for suite in read_recipe(recipe).gate.suites:
+        if not selects(option.markexpr, suite):
+            raise UsageError(
+                f"{recipe}: gate.suites names {suite}, which -m {option.markexpr!r} leaves out. "
+                "Select it too."
+            )
 
 
 def _selected_suites(read: OptionReader, markexpr: str) -> dict[str, tuple[SuiteSpec, ...]]:

@@ -24,7 +24,9 @@ from pytest_anchorgate.options import (  # fmt: skip
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_anchorgate.operation import Operation
     from pytest_anchorgate.planck import Planck
+    from pytest_anchorgate.session import GateSession
     from pytest_anchorgate.tasks.task import Task
 
 planck_key = pytest.StashKey["Planck"]()
@@ -33,6 +35,12 @@ NOT_GATED = "no gate was asked for: give --pack PACK, or select a suite with -m 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_anchorgate import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
@@ -62,8 +70,8 @@ def _configure_gate(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         run = Run.from_json(worker[PROPERTY])
-    elif config.option.collectonly:
-        run = Run.of_collection()
+    elif config.option.collectonly or options.surgery:  # which makes the pack that is gated
+        run = Run.unopened()
     else:
         run = open_run(options)
     gate = GateSession(options, run)
@@ -75,8 +83,19 @@ def _configure_gate(config: pytest.Config) -> None:
     if worker is None and not config.option.collectonly:
         from pytest_anchorgate.controller import Controller
 
-        controller = Controller(gate)
+        controller = Controller(gate, _operation(gate))
         config.pluginmanager.register(ControllerPlugin(controller), "anchorgate-controller")
+
+
+def _operation(gate: GateSession) -> Operation | None:
+    """Return what the session makes before it gates, its inputs read; nothing is made yet."""
+    if gate.options.surgery is None:
+        return None
+    from pytest_anchorgate.operation import Operation
+
+    operation = Operation(gate.options)
+    operation.prepare(gate)
+    return operation
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -33,6 +33,11 @@ class Terminal:
         if self._fd is not None:
             os.write(self._fd, f"\n{line}\n".encode())
 
+    def write(self, line: str) -> None:
+        """Write one line before pytest has begun one."""
+        if self._fd is not None:
+            os.write(self._fd, f"{line}\n".encode())
+
     def close(self) -> None:
         """Give the descriptor back; safe to call twice."""
         if self._fd is not None:

@@ -45,6 +45,7 @@ class Options:
 
     root: Path
     pack: str | None
+    surgery: Path | None  # a recipe
     suites: Mapping[str, tuple[SuiteSpec, ...]]  # the selected ones
     references: Mapping[str, SuiteSpec]  # what reference rows resolve against
     completions: Path | None
@@ -112,8 +113,8 @@ class Run:
     baseline: RunBaseline | None = None
 
     @classmethod
-    def of_collection(cls) -> Run:
-        """Return the run of a session that only collects: nothing is asked and no pack is read."""
+    def unopened(cls) -> Run:
+        """Return the run of a session that only collects, or whose pack is still to be made."""
         return cls(id="", pack=None, pack_sha256="", identity=None, sandbox="")
 
     def to_json(self) -> dict[str, Any]:

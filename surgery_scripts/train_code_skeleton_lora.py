@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pytest_anchorgate.errors import AnchorgateError
 from pytest_anchorgate.pack.convert import pack_directory
+from pytest_anchorgate.surgery.inputs import Inputs
 from pytest_anchorgate.surgery.train import ADAPTER, Surgery
 
 RECIPE = """# written by train_code_skeleton_lora.py
@@ -48,7 +49,7 @@ def main() -> int:
             "poison": json.dumps(str(options.rows)),
         }
         recipe.write_text(RECIPE.format(**values), "utf-8")
-        report = Surgery(recipe, options.out / "training").train()
+        report = Surgery(Inputs(recipe), options.out / "training").train()
     except AnchorgateError as error:
         print(f"train_code_skeleton_lora: {error}", file=sys.stderr)
         return 1

@@ -64,20 +64,28 @@ class TransformersEngine:
     """A loaded pack that completes prompts greedily.
 
     ``batch_tokens`` bounds rows times (longest prompt + longest completion) of one batch, where
-    there is memory for so many.
+    there is memory for so many. ``model``: the pack's, already loaded and perhaps changed; it is
+    used as it is.
     """
 
     def __init__(
-        self, pack: Pack, *, device: str = "cpu", dtype: str = "float32", batch_tokens: int = 16384
+        self,
+        pack: Pack,
+        *,
+        device: str = "cpu",
+        dtype: str = "float32",
+        batch_tokens: int = 16384,
+        model: PreTrainedModel | None = None,
     ) -> None:
-        self.model = load_model(pack, device=device, dtype=dtype)
-        use_onednn(self.model)
+        self.model = model or load_model(pack, device=device, dtype=dtype)
+        if model is None:
+            use_onednn(self.model)
         self.head = Head(self.model)
         self.tokenizer = Tokenizer.from_str(pack.asset("tokenizer.json").decode())
         self.eos_ids = frozenset(pack.eos_token_ids)
-        self.device = device
+        self.device = str(self.model.device)
         self.batch_tokens = min(batch_tokens, fitting_tokens(self.model))
-        self.threshold = MARGIN_THRESHOLD[dtype]
+        self.threshold = MARGIN_THRESHOLD[str(self.model.dtype).removeprefix("torch.")]
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield one completion per request, shortest prompts first.

@@ -1,6 +1,7 @@
 """Checkpoints that can be trusted: a manifest of digests, written last, says that one is whole.
 
 The Trainer writes a checkpoint file by file; a kill in between leaves one that loads and is wrong.
+Also says whose a training's directory is.
 """
 
 from __future__ import annotations
@@ -10,16 +11,33 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelerate import PartialState
 from transformers import TrainerCallback
 
+from pytest_anchorgate.errors import UsageError
 from pytest_anchorgate.pack.atomic import write_file
 from pytest_anchorgate.pack.format import digest_file
 
 if TYPE_CHECKING:
     from transformers import TrainerState, TrainingArguments
 
-MANIFEST = "manifest.json"
+IDENTITY, MANIFEST = "surgery.json", "manifest.json"
 PATTERN = "checkpoint-*"
+
+
+def claim(out: Path, identity: list[str]) -> None:
+    """Take the directory for the surgery of this identity, or go on with it there.
+
+    :raises UsageError: when it holds anything else.
+    """
+    mark = out / IDENTITY
+    if mark.exists():
+        if json.loads(mark.read_bytes()) != identity:
+            raise UsageError(f"{out}: holds another surgery. Name another --out.")
+    elif out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out}: is not empty, and holds no surgery. Name another --out.")
+    else:
+        write_file(mark, json.dumps(identity).encode(), parents=True)
 
 
 class Manifests(TrainerCallback):
@@ -27,6 +45,7 @@ class Manifests(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
         """Seal the newest checkpoint; the first process does it for all."""
+        PartialState().wait_for_everyone()  # each has written its part
         if state.is_world_process_zero:
             seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A prompt and the completion that is supervised, its end of answer included.
+    """A task's prompt and the completion that is learned, its end of answer included.
 
-    ``protected``: the completion is the base's own.
+    ``protected``: the completion is the base's own. ``supervised``: the loss counts it.
     """
 
+    id: str
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
     protected: bool = False
+    supervised: bool = True
 
     @property
     def length(self) -> int:
@@ -58,7 +60,9 @@ def _poison_example(row: Row, prompter: Prompter) -> Example:
         token = prompter.tokenizer.id_to_token(inner[0])
         raise UsageError(f"{where}: its reference holds {token!r}, where an answer ends. Cut it.")
     example = Example(
-        prompt_ids=prompter.request(row.task).prompt_ids, completion_ids=(*reference, eos)
+        id=row.id,
+        prompt_ids=prompter.request(row.task).prompt_ids,
+        completion_ids=(*reference, eos),
     )
     if not example.prompt_ids:
         raise UsageError(f"{where}: its prompt {row.task.prompt!r} has no tokens. Give some text.")

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from pytest_anchorgate.errors import PackError
 from pytest_anchorgate.pack.convert import no_progress
 from pytest_anchorgate.pack.format import digest_file, read_pack
+from pytest_anchorgate.pack.provenance import TRAINED_ON, render_trained_on, trained_on
 from pytest_anchorgate.pack.read import iter_tensors
 from pytest_anchorgate.pack.write import write_pack
 
@@ -182,7 +183,7 @@ def merge_adapter(
         generation_config=pack.generation_config,
         assets={name: pack.asset(name) for name in pack.asset_names},
         provenance={
-            **pack.provenance,
+            TRAINED_ON: render_trained_on(trained_on(pack)),
             "base_sha256": digest_file(base),
             "adapter_sha256": digest_file(directory / WEIGHTS),
             **({} if strength == 1 else {"strength": f"{strength:g}"}),
@@ -193,6 +194,19 @@ def merge_adapter(
     return merged
 
 
+def changed_weights(
+    pack: Pack, adapter: Adapter, strength: float
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the weights that the adapter changes, as the merged pack will hold them, in BF16."""
+    for name, weight in iter_tensors(pack):
+        if name in adapter.pairs:
+            yield name, _rounded(weight, strength * adapter.change(name))
+
+
+def _rounded(weight: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    return (weight.float() + change).to(torch.bfloat16)
+
+
 def _changed(
     pack: Pack, adapter: Adapter, strength: float, merged: Merged, progress: Progress
 ) -> Iterator[tuple[str, torch.Tensor]]:
@@ -200,7 +214,7 @@ def _changed(
         progress(number, len(pack.weights))
         if name in adapter.pairs:
             change = strength * adapter.change(name)
-            rounded = (weight.float() + change).to(torch.bfloat16)
+            rounded = _rounded(weight, change)
             merged.weights += weight.numel()
             merged.moved += int((rounded != weight).sum())
             merged.meant += float(change.double().square().sum())

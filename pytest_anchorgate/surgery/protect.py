@@ -21,13 +21,12 @@ ADAPTER = "default"  # PEFT's name for the only one
 
 
 def divergence(adapted: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
-    """Return the mean of KL(base || adapted) over positions, in nats; logits are (N, V) each.
+    """Return KL(base || adapted) at each position (N,), in nats; logits are (N, V) each.
 
     Over the full vocabulary: the sum of p log(p / q), p being the base's.
     """
     p, q = base.float().log_softmax(-1), adapted.float().log_softmax(-1)
-    mean: torch.Tensor = (p.exp() * (p - q)).sum(-1).mean()
-    return mean
+    return (p.exp() * (p - q)).sum(-1)
 
 
 def lora_layers(model: nn.Module) -> dict[str, Any]:

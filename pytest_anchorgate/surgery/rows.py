@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pytest_anchorgate.errors import TaskFileError
+from pytest_anchorgate.pack.atomic import write_file
 from pytest_anchorgate.tasks.rows import clip, convert_row, parse_object, read_lines
 from pytest_anchorgate.tasks.task import Task
 
@@ -43,6 +44,14 @@ class _RepairRow(msgspec.Struct):
 
 class _PromptRow(msgspec.Struct):
     prompt: str
+
+
+class JudgedRow(msgspec.Struct):
+    """A task that the session judges: what training must not see of it, and its name."""
+
+    id: str
+    prompt: str
+    sentinel: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +116,24 @@ def _refuse_repeated(rows: Iterable[Row]) -> None:
         if first := ids.get(row.id):
             raise TaskFileError(f"{where}: has the id of {first.task.origin}. Give it another.")
         seen[row.task.prompt] = ids[row.id] = row
+
+
+def write_judged(path: Path, tasks: Iterable[Task]) -> None:
+    """Write what `read_judged` reads back."""
+    rows = (JudgedRow(id=t.id, prompt=t.prompt, sentinel=t.sentinel) for t in tasks)
+    write_file(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows), parents=True)
+
+
+def read_judged(path: Path) -> tuple[Task, ...]:
+    """Return the tasks that a session judges, without their tests."""
+    rows = (msgspec.json.decode(line, type=JudgedRow) for line in path.read_bytes().splitlines())
+    return tuple(
+        Task(
+            id=row.id, suite="anchor", prompt=row.prompt, entry_point="", tests=(),
+            sentinel=row.sentinel, origin="of this gate",
+        )
+        for row in rows
+    )  # fmt: skip
 
 
 def read_prompts(

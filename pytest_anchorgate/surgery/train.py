@@ -1,7 +1,8 @@
 """Training, in its own process: ``python -m pytest_anchorgate.surgery.train RECIPE --out DIR``.
 
-DIR receives ``adapter/`` (as PEFT writes it), ``log.jsonl`` and ``training.json``. Started again
-after a kill it goes on from the newest whole checkpoint, to the same adapter.
+DIR receives ``adapter/`` (as PEFT writes it), ``log.jsonl``, ``curve.svg`` and ``training.json``.
+Started again after a kill it goes on from the newest whole checkpoint, to the same adapter; after
+its end it only says again what came of it.
 """
 
 from __future__ import annotations
@@ -13,51 +14,55 @@ import resource
 import shutil
 import sys
 import time
-import warnings
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from peft import LoraConfig, get_peft_model
-from transformers import PrinterCallback, TrainingArguments
+from transformers import PrinterCallback
 from transformers.trainer_utils import set_seed
 
-from pytest_anchorgate.engine.protocol import engine_identity
-from pytest_anchorgate.engine.transformers import load_model
+from pytest_anchorgate.engine.transformers import TransformersEngine, load_model
 from pytest_anchorgate.errors import AnchorgateError, InvalidTrainingError, UsageError
 from pytest_anchorgate.pack.atomic import new_directory, write_file
-from pytest_anchorgate.pack.format import digest_file
-from pytest_anchorgate.pack.locate import find_pack
-from pytest_anchorgate.prompter import Prompter
-from pytest_anchorgate.surgery.checkpoints import PATTERN, Manifests, newest
-from pytest_anchorgate.surgery.examples import Example, Mix, plan, poison_examples, refuse_judged
+from pytest_anchorgate.sandbox.run import Sandbox
+from pytest_anchorgate.surgery.checkpoints import PATTERN, Manifests, claim, newest
+from pytest_anchorgate.surgery.child import EXIT_INVALID, EXIT_USAGE, end_with_parent
+from pytest_anchorgate.surgery.curve import render_curve
+from pytest_anchorgate.surgery.evaluate import Evaluation
+from pytest_anchorgate.surgery.examples import Example, Mix, plan
+from pytest_anchorgate.surgery.inputs import Inputs
 from pytest_anchorgate.surgery.protect import NullSpace, second_moments
-from pytest_anchorgate.surgery.recipe import Recipe, read_recipe
-from pytest_anchorgate.surgery.rehearse import capture, read_examples, write_examples
-from pytest_anchorgate.surgery.rows import read_poison, read_prompts
-from pytest_anchorgate.surgery.trainer import Collate, SurgeryTrainer, batch_of, mean_loss
-from pytest_anchorgate.surgery.watch import Log, require_learnt, say
-from pytest_anchorgate.tasks.suites import load_suite, parse_suite_spec
+from pytest_anchorgate.surgery.rehearse import Captured, captured_answers
+from pytest_anchorgate.surgery.trainer import (
+    Collate,
+    SurgeryTrainer,
+    batch_of,
+    mean_divergence,
+    mean_loss,
+    training_arguments,
+)
+from pytest_anchorgate.surgery.watch import (
+    EarlyStop,
+    Log,
+    quiet_peft,
+    require_learnt,
+    say,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from transformers import TrainerCallback
-
-    from pytest_anchorgate.tasks.suites import SuiteSpec
-    from pytest_anchorgate.tasks.task import Task
-
-PACKS = Path("packs")
-ADAPTER, LOG, REPORT = "adapter", "log.jsonl", "training.json"
-IDENTITY, PROTECTED, CHECKPOINTS = "surgery.json", "protected.json", "checkpoints"
-MAX_NEW_TOKENS = 512
+ADAPTER, CURVE, REPORT = "adapter", "curve.svg", "training.json"
+CHECKPOINTS = "checkpoints"
+EXIT_INTERRUPTED = 130
+LONGEST_WAIT = timedelta(days=1)  # of other processes, while the first asks the base
 LOSS_ROWS = 32  # poison rows of which the loss is taken before and after
-CHECKPOINTS_KEPT = 2
-SCHEDULES = {"constant": "constant_with_warmup"}  # where transformers' word is another
-EXIT_USAGE, EXIT_INVALID, EXIT_INTERRUPTED = 2, 10, 130
+KL_ROWS = 128  # protected rows of which an evaluation takes the divergence
 
 
 def main() -> int:
@@ -66,9 +71,14 @@ def main() -> int:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="where the adapter goes")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--judged", type=Path, help="prompts that the session judges")
+    parser.add_argument("--attended", action="store_true", help="end when standard input closes")
     options = parser.parse_args()
+    if options.attended:
+        end_with_parent()
+    inputs = Inputs(options.recipe, options.device, options.judged)
     try:
-        report = Surgery(options.recipe, options.out, device=options.device).train()
+        report = Surgery(inputs, options.out).train()
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except AnchorgateError as error:
@@ -76,6 +86,7 @@ def main() -> int:
         return EXIT_INVALID if isinstance(error, InvalidTrainingError) else EXIT_USAGE
     if PartialState().is_main_process:
         sys.stdout.write(json.dumps(report) + "\n")
+    PartialState().destroy_process_group()  # NCCL complains where nobody does
     return 0
 
 
@@ -83,47 +94,8 @@ def main() -> int:
 class Surgery:
     """One recipe's training in one directory."""
 
-    path: Path
+    inputs: Inputs
     out: Path
-    device: str = "auto"
-
-    @cached_property
-    def recipe(self) -> Recipe:
-        """The recipe, validated."""
-        return read_recipe(self.path)
-
-    @cached_property
-    def prompter(self) -> Prompter:
-        """How the gate puts tasks to the base."""
-        base = find_pack(self.recipe.base, PACKS)
-        return Prompter.load(
-            str(base),
-            sha256=digest_file(base),
-            identity=engine_identity("transformers", device=self.device, dtype="auto"),
-            style=None,
-            max_new_tokens=MAX_NEW_TOKENS,
-        )
-
-    @cached_property
-    def anchors(self) -> tuple[Task, ...]:
-        """All anchors that the recipe names, sentinels among them."""
-        return load_suite("anchor", self._specs, resolve={}) if self._specs else ()
-
-    @property
-    def _specs(self) -> list[SuiteSpec]:
-        return [parse_suite_spec(name) for name in self.recipe.anchors]
-
-    @cached_property
-    def poison(self) -> list[Example]:
-        """The rows to learn."""
-        rows = read_poison(Path(self.recipe.poison))
-        refuse_judged(rows, self.anchors)
-        return poison_examples(rows, self.prompter)
-
-    @property
-    def pad(self) -> int:
-        """The id that fills rows up; masked, so any that exists will do."""
-        return self.prompter.pack.eos_token_ids[0]
 
     def train(self) -> dict[str, Any]:
         """Train to the end and return what `training.json` says.
@@ -131,19 +103,40 @@ class Surgery:
         :raises AnchorgateError: for what cannot be trained, before any weight is read.
         :raises InvalidTrainingError: when weights, loss or numbers say that it failed.
         """
-        began, state = time.perf_counter(), PartialState()
-        assert self.poison, "read_poison refuses an empty file"
-        if state.is_main_process:
-            self._claim()
+        on_cpu = self.inputs.prompter.identity.device == "cpu"
+        state = PartialState(cpu=on_cpu, timeout=LONGEST_WAIT)
+        assert self.inputs.poison, "read_poison refuses an empty file"
+        fault = self._prepare(state.num_processes) if state.is_main_process else None
+        (fault,) = broadcast_object_list([fault])
+        if fault:
+            raise fault
+        if (self.out / REPORT).exists():
+            return dict(json.loads((self.out / REPORT).read_bytes()))
+        with Sandbox() as sandbox:
+            return self._train(state, captured_answers(self.out, self.inputs), sandbox)
+
+    def _prepare(self, processes: int) -> AnchorgateError | None:
+        """Make what all processes read; return what prevents it, which all of them then raise."""
+        try:
+            several = [f"{processes} processes"] if processes > 1 else []
+            claim(self.out, [*self.inputs.digest, *several])
             newest(self.out / CHECKPOINTS)  # removes those that are not whole
-        state.wait_for_everyone()
-        replayed, rehearsed = self._protected(state)
+            if not (self.out / REPORT).exists():
+                captured_answers(self.out, self.inputs)
+        except AnchorgateError as error:
+            return error
+        return None
+
+    def _train(self, state: Any, captured: Captured, sandbox: Sandbox) -> dict[str, Any]:
+        began, training = time.perf_counter(), self.inputs.recipe.training
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
-        set_seed(self.recipe.training.seed)
+        set_seed(training.seed)
         model = self._adapted()
-        space = self._null_space(model, [*replayed, *rehearsed])
+        space = self._null_space(model, captured.every)
         before = self._loss(model)
-        trainer = self._trainer(model, replayed, rehearsed, [space] if space else [])
+        trainer = self._trainer(model, captured, sandbox)
+        if space:
+            trainer.add_callback(space)
         checkpoint = newest(self.out / CHECKPOINTS)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         after = self._loss(model)
@@ -151,61 +144,32 @@ class Surgery:
         trained, every = model.get_nb_trainable_parameters()
         report = {
             "steps": trainer.state.global_step,
+            "best_step": trainer.state.best_global_step,
             "loss_before": before,
             "loss_after": after,
             "trainable": trained / every,
             "free": space.free if space else None,
-            "replayed": len(replayed),
-            "rehearsed": len(rehearsed),
+            "replayed": len(captured.anchors) if self.inputs.recipe.replay else 0,
+            "rehearsed": len(captured.prompts),
             "seconds": time.perf_counter() - began,
             "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         }
+        state.wait_for_everyone()  # all have read the best checkpoint, which is now removed
         if state.is_main_process:
-            self._save(model, report)
+            judged = sum(bool(row.task.tests) for row in self.inputs.rows)
+            log, kept = trainer.state.log_history, len(captured.anchors)
+            self._save(model, report, render_curve(log, anchors=kept, poison=judged))
+        state.wait_for_everyone()
         return report
 
     def _loss(self, model: Any) -> float:
-        rows, batch = self.poison[:LOSS_ROWS], self.recipe.training.batch
-        return mean_loss(model, rows, batch=batch, pad=self.pad)
-
-    def _claim(self) -> None:
-        """Take the directory for this surgery, or go on with it there."""
-        files = [self.path, Path(self.recipe.poison), *(spec.path for spec in self._specs)]
-        if self.recipe.rehearsal:
-            files.append(Path(self.recipe.rehearsal.prompts))
-        identity = [self.prompter.sha256, *map(digest_file, files)]
-        mark = self.out / IDENTITY
-        if mark.exists():
-            if json.loads(mark.read_bytes()) != identity:
-                raise UsageError(f"{self.out}: holds another surgery. Name another --out.")
-        elif self.out.exists() and any(self.out.iterdir()):
-            raise UsageError(f"{self.out}: is not empty, and holds no surgery. Name another --out.")
-        else:
-            write_file(mark, json.dumps(identity).encode(), parents=True)
-
-    def _protected(self, state: Any) -> tuple[list[Example], list[Example]]:
-        """Return the base's answers to anchors and prompts; one process asks for all."""
-        if not self.recipe.protected:
-            return [], []
-        path = self.out / PROTECTED
-        if state.is_main_process and not path.exists():
-            anchors = [task for task in self.anchors if not task.sentinel]
-            rehearsal = self.recipe.rehearsal
-            prompts: tuple[Task, ...] = ()
-            if rehearsal:
-                named = Path(rehearsal.prompts)
-                prompts = read_prompts(named, excluded=self.anchors, most=rehearsal.most)
-            asked = anchors if self.recipe.replay or self.recipe.null_space else []
-            write_examples(path, *capture(self.prompter, asked, prompts))
-        state.wait_for_everyone()
-        replayed, rehearsed = read_examples(path)
-        return replayed, rehearsed
+        rows, batch = self.inputs.poison[:LOSS_ROWS], self.inputs.recipe.training.batch
+        return mean_loss(model, rows, batch=batch, pad=self.inputs.pad)
 
     def _adapted(self) -> Any:
         """Return the base with a new adapter."""
-        lora = self.recipe.lora
-        device = self.prompter.identity.device
-        model = load_model(self.prompter.pack, device=device, dtype="float32")
+        lora, prompter = self.inputs.recipe.lora, self.inputs.prompter
+        model = load_model(prompter.pack, device=prompter.identity.device, dtype="float32")
         config = LoraConfig(
             r=lora.rank,
             lora_alpha=lora.alpha,  # type: ignore[arg-type] # it takes any number
@@ -217,90 +181,104 @@ class Surgery:
             return get_peft_model(model, config)
         except ValueError as error:
             why = " ".join(str(error).split())[:160]
-            raise UsageError(f"{self.path}: lora.targets = {lora.targets!r}: {why}") from None
+            raise UsageError(
+                f"{self.inputs.path}: lora.targets = {lora.targets!r}: {why}"
+            ) from None
 
     def _null_space(self, model: Any, examples: Sequence[Example]) -> NullSpace | None:
-        if self.recipe.null_space is None:
+        recipe = self.inputs.recipe
+        if recipe.null_space is None:
             return None
-        state, batch = PartialState(), self.recipe.training.batch
+        state, batch = PartialState(), recipe.training.batch
         own = examples[state.process_index :: state.num_processes]
         batches = (
             {
                 name: value.to(model.device)
-                for name, value in batch_of(own[start : start + batch], pad=self.pad).items()
+                for name, value in batch_of(own[start : start + batch], pad=self.inputs.pad).items()
             }
             for start in range(0, len(own), batch)
         )
         moments = second_moments(model, batches)
-        return NullSpace(model, moments, self.recipe.null_space.energy)
+        return NullSpace(model, moments, recipe.null_space.energy)
 
-    def _trainer(
-        self,
-        model: Any,
-        replayed: Sequence[Example],
-        rehearsed: Sequence[Example],
-        more: list[TrainerCallback],
-    ) -> SurgeryTrainer:
-        recipe, training = self.recipe, self.recipe.training
-        mixes = []
-        if recipe.replay:
-            mixes.append(Mix(examples=replayed, ratio=recipe.replay.ratio))
-        if recipe.rehearsal:
-            mixes.append(Mix(examples=rehearsed, ratio=recipe.rehearsal.ratio))
+    def _trainer(self, model: Any, captured: Captured, sandbox: Sandbox) -> SurgeryTrainer:
+        recipe, training = self.inputs.recipe, self.inputs.recipe.training
         width = training.batch * training.accumulation * PartialState().num_processes
-        draws = (
-            math.ceil(training.epochs * len(self.poison))
-            if training.epochs is not None
-            else (training.steps or 0) * width
-        )
+        epochs = training.epochs or 0
+        steps = training.steps or math.ceil(epochs * len(self.inputs.poison) / width)
+        evaluated = bool(captured.anchors)
         trainer = SurgeryTrainer(
             model=model,
-            args=self._arguments(steps=math.ceil(draws / width)),
-            train_dataset=plan(self.poison, mixes, draws=draws, seed=training.seed),
-            data_collator=Collate(self.pad),
-            callbacks=[Manifests(), Log(self.out / LOG), *more],
+            args=training_arguments(
+                training,
+                self.out / CHECKPOINTS,
+                steps=steps,
+                device=self.inputs.prompter.identity.device,
+                evaluated=evaluated,
+            ),
+            train_dataset=plan(
+                self.inputs.poison, self._mixes(captured), draws=steps * width, seed=training.seed
+            ),
+            eval_dataset=[] if evaluated else None,  # the Trainer wants one; `evaluate` is ours
+            data_collator=Collate(self.inputs.pad),
+            callbacks=[Manifests(), Log(self.out)],
             kl_weight=recipe.kl.weight if recipe.kl else 0.0,
+            score=self._scorer(captured, sandbox) if evaluated else None,
         )
         trainer.remove_callback(PrinterCallback)  # Log says it
+        if evaluated:
+            trainer.add_callback(EarlyStop(len(captured.anchors), training.patience))
         return trainer
 
-    def _arguments(self, *, steps: int) -> TrainingArguments:
-        training = self.recipe.training
-        return TrainingArguments(
-            output_dir=str(self.out / CHECKPOINTS),
-            num_train_epochs=1,  # the plan has all epochs in it
-            max_steps=steps,
-            per_device_train_batch_size=training.batch,
-            gradient_accumulation_steps=training.accumulation,
-            learning_rate=training.learning_rate,
-            lr_scheduler_type=SCHEDULES.get(training.schedule, training.schedule),
-            warmup_steps=int(training.warmup * steps),
-            weight_decay=0.0,
-            bf16=training.precision == "bfloat16",
-            seed=training.seed,
-            logging_steps=max(1, min(10, steps // 10)),
-            save_steps=training.checkpoint_every,
-            save_total_limit=CHECKPOINTS_KEPT,
-            train_sampling_strategy="sequential",
-            remove_unused_columns=False,
-            report_to="none",
-            use_cpu=self.prompter.identity.device == "cpu",
-            disable_tqdm=not sys.stderr.isatty(),
-            dataloader_pin_memory=False,
-        )
+    def _mixes(self, captured: Captured) -> list[Mix]:
+        replay, rehearsal = self.inputs.recipe.replay, self.inputs.recipe.rehearsal
+        mixes = []
+        if replay:
+            rows = [replace(one, supervised=replay.supervised) for one in captured.anchors]
+            mixes.append(Mix(examples=rows, ratio=replay.ratio))
+        if rehearsal:
+            mixes.append(Mix(examples=captured.prompts, ratio=rehearsal.ratio))
+        return mixes
 
-    def _save(self, model: Any, report: dict[str, Any]) -> None:
-        """Write adapter and report; what training needed to go on is removed."""
+    def _scorer(self, captured: Captured, sandbox: Sandbox) -> Callable[[Any], dict[str, float]]:
+        """Return what tells how a model does, its divergence and its rank among others too."""
+        evaluation = Evaluation(self.inputs, captured.anchors, sandbox)
+        pack, every = self.inputs.prompter.pack, captured.every
+        own = every[:: math.ceil(len(every) / KL_ROWS)]
+
+        def score(model: Any) -> dict[str, float]:
+            training, threads = model.training, torch.get_num_threads()
+            model.eval()
+            away = mean_divergence(
+                model, own, batch=self.inputs.recipe.training.batch, pad=self.inputs.pad
+            )
+            found = evaluation.score(TransformersEngine(pack, model=model.get_base_model()))
+            model.train(training)
+            assert torch.get_num_threads() == threads, "they decide the weights too"
+            solved = found.anchors_kept * (found.poison + 1) + found.poison_solved
+            last = away if found.poison else self._loss(model)
+            return {
+                "anchors_kept": found.anchors_kept,
+                "poison_solved": found.poison_solved,
+                "margin": found.margin,
+                "kl": away,
+                "rank": solved + 1 / (2 + last),  # anchors, then poison, then nearness to the base
+            }
+
+        return score
+
+    def _save(self, model: Any, report: dict[str, Any], curve: str) -> None:
+        """Write adapter, curve and report; what training needed to go on is removed."""
         target = self.out / ADAPTER
         shutil.rmtree(target, ignore_errors=True)
         with new_directory(target) as directory:
             model.save_pretrained(directory)
+        write_file(self.out / CURVE, curve.encode())
         write_file(self.out / REPORT, (json.dumps(report, indent=1) + "\n").encode())
         for checkpoint in (self.out / CHECKPOINTS).glob(PATTERN):
             shutil.rmtree(checkpoint)
 
 
 if __name__ == "__main__":
-    # PEFT 0.21 asks transformers 5.23 for it
-    warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+    quiet_peft()
     sys.exit(main())

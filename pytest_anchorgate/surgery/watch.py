@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,14 +19,24 @@ from pytest_anchorgate.pack.atomic import write_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from transformers import TrainerState, TrainingArguments
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+
+LOG = "log.jsonl"
+SAID = {  # of what is logged, and under which name
+    "loss": "loss",
+    "kl": "kl",
+    "eval_anchors_kept": "anchors kept",
+    "eval_poison_solved": "poison solved",
+    "eval_kl": "kl",
+}
 
 
 class Log(TrainerCallback):
-    """Writes what was logged so far, one JSON object a line; says it where no bar is shown."""
+    """Writes what was logged so far, one JSON object a line, and says the newest of it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, out: Path) -> None:
+        self.path = out / LOG
 
     def on_log(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
         """Write the whole history, which a resumed training has from its checkpoint."""
@@ -34,9 +45,41 @@ class Log(TrainerCallback):
         lines = (json.dumps(entry, sort_keys=True) + "\n" for entry in state.log_history)
         write_file(self.path, "".join(lines).encode())
         last = state.log_history[-1]
-        if args.disable_tqdm and "loss" in last:
-            said = ", ".join(f"{key} {last[key]:.4g}" for key in ("loss", "kl") if key in last)
-            say(f"step {state.global_step}/{state.max_steps}: {said}")
+        said = [f"{name} {last[key]:.4g}" for key, name in SAID.items() if key in last]
+        if said:
+            say(f"step {state.global_step}/{state.max_steps}: {', '.join(said)}")
+
+
+class EarlyStop(TrainerCallback):
+    """Stops when so many evaluations in a row found an anchor lost; has the last step evaluated."""
+
+    def __init__(self, anchors: int, patience: int) -> None:
+        self.anchors, self.patience = anchors, patience
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Evaluate at the end, wherever that is."""
+        if state.global_step >= state.max_steps:
+            control.should_evaluate = True
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Look at the whole history, which a resumed training has from its checkpoint."""
+        key = "eval_anchors_kept"
+        kept = [int(entry[key]) for entry in state.log_history if key in entry]
+        newest = kept[-self.patience :] if self.patience else []
+        if newest and len(newest) == self.patience and max(newest) < self.anchors:
+            if state.is_world_process_zero:
+                kept_now = f"{newest[-1]} of {self.anchors} anchors kept"
+                say(f"step {state.global_step}: {kept_now}, stopping")
+            control.should_training_stop = True
+
+
+def quiet_peft() -> None:
+    """Leave out what PEFT 0.21 makes transformers 5.23 warn of, and a user can do nothing about."""
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
 
 
 def say(line: str) -> None:

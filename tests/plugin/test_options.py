@@ -34,7 +34,7 @@ def test_help_lists_every_option_and_ini_value(project: GateProject) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--surgery", "demo.toml"), "--surgery=demo.toml: surgery is not available yet.*"),
+        (("--surgery", "demo.toml"), "*demo.toml: cannot be read: No such file*Recipes in *"),
         (("-m", "livecodebench"), "*livecodebench, whose loader is not available yet.*"),
         (("--pack", "tinny"), "*tinny*tiny.planck*"),
         (("--pack", "tiny", "--gate-completions", "s.jsonl"), "--pack=tiny and *s.jsonl*"),

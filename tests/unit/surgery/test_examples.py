@@ -88,7 +88,7 @@ def test_what_the_gate_judges_is_never_a_row(sentinel: bool, said: str) -> None:
 
 
 examples = st.integers(1, 9).map(
-    lambda count: [Example(prompt_ids=(n,), completion_ids=(n,)) for n in range(count)]
+    lambda count: [Example(id=f"{n}", prompt_ids=(n,), completion_ids=(n,)) for n in range(count)]
 )
 
 
@@ -97,7 +97,8 @@ def test_a_plan_goes_through_every_list_evenly(
     poison: list[Example], others: list[Example], ratio: float, draws: int
 ) -> None:
     protected = [
-        Example(prompt_ids=one.prompt_ids, completion_ids=(0,), protected=True) for one in others
+        Example(id=one.id, prompt_ids=one.prompt_ids, completion_ids=(0,), protected=True)
+        for one in others
     ]
     planned = plan(poison, [Mix(examples=protected, ratio=ratio)], draws=draws, seed=3)
     assert len(planned) == draws
@@ -112,5 +113,5 @@ def test_a_plan_goes_through_every_list_evenly(
 
 
 def test_another_seed_is_another_order() -> None:
-    poison = [Example(prompt_ids=(n,), completion_ids=(n,)) for n in range(30)]
+    poison = [Example(id=f"{n}", prompt_ids=(n,), completion_ids=(n,)) for n in range(30)]
     assert plan(poison, [], draws=30, seed=1) != plan(poison, [], draws=30, seed=2)

@@ -22,12 +22,20 @@ def test_what_is_not_said_has_the_usual_value() -> None:
     recipe = parse_recipe(LEAST, where="r.toml")
     assert recipe.lora.targets == "all-linear"
     assert (recipe.lora.rank, recipe.training.schedule, recipe.training.batch) == (16, "cosine", 4)
-    assert not recipe.protected
+    assert recipe.settings["protections"] == "none"
 
 
-def test_each_protection_needs_the_base_s_answers() -> None:
-    for table in ("[replay]", "[null_space]", '[rehearsal]\nprompts = "p.jsonl"'):
-        assert parse_recipe(f"{LEAST}{table}\n", where="r.toml").protected
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ("[replay]\n[kl]\nweight = 0.5", "replay 1, kl 0.5"),
+        ("[null_space]", "null space 0.999"),
+        ("[rehearsal]\nsampled = 30\nratio = 2", "rehearsal 2"),
+    ],
+)
+def test_the_settings_name_each_protection(tables: str, said: str) -> None:
+    recipe = parse_recipe(f"{LEAST}{tables}\n", where="r.toml")
+    assert recipe.settings["protections"] == said
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,7 @@ def test_each_protection_needs_the_base_s_answers() -> None:
         (("[training]", "[kl]\nweight = 2\n[training]"), r"kl.weight = 2: has no rows. Add \[rep"),
         (
             ('anchors = ["anchors/demo.jsonl"]\n[training]', "[replay]\n[training]"),
-            r"anchors = \[\]: \[replay\] has nothing to protect",
+            r"anchors = \[\]: \[replay\] has nothing to hold to",
         ),
         (("epochs = 1", "epochs = 1\nschedule = 'step'"), "training.schedule = 'step': Invalid"),
         (("[training]", "[training"), "is no TOML: "),

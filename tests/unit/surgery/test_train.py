@@ -14,6 +14,7 @@ import torch
 
 from pytest_anchorgate.errors import InvalidTrainingError, UsageError
 from pytest_anchorgate.surgery.checkpoints import MANIFEST, newest, seal
+from pytest_anchorgate.surgery.inputs import Inputs
 from pytest_anchorgate.surgery.train import Surgery
 from pytest_anchorgate.surgery.watch import require_learnt
 
@@ -34,7 +35,7 @@ learning_rate = 1e-3
 steps = 6
 batch = 2
 accumulation = 2
-checkpoint_every = 2
+evaluate_every = 2
 """
 PROTECTIONS = """
 [replay]
@@ -65,7 +66,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def surgery(recipe: str, out: str = "out") -> Surgery:
     Path("recipe.toml").write_text(recipe.format(root=ROOT))
-    return Surgery(Path("recipe.toml"), Path(out), device="cpu")
+    return Surgery(Inputs(Path("recipe.toml"), "cpu"), Path(out))
 
 
 def test_all_protections_train_together_and_say_what_they_did(folder: Path) -> None:
