@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anchorgate.baseline import (
     Baseline,
-    anchors_of,
     changed_lines,
     changed_tasks,
     find_baseline,
@@ -21,8 +20,8 @@ from pytest_anchorgate.baseline import (
 from pytest_anchorgate.breaches import Breaches, find_breaches
 from pytest_anchorgate.certify import certify, contradictions
 from pytest_anchorgate.engine.process import ModelCommand, ModelProcess
-from pytest_anchorgate.errors import AnchorgateError, UsageError
-from pytest_anchorgate.gate import Coverage, Decision, Ruling, exit_status, judge
+from pytest_anchorgate.errors import AnchorgateError
+from pytest_anchorgate.gate import Ruling, exit_status
 from pytest_anchorgate.history import record_attempt
 from pytest_anchorgate.progress import Progress, Terminal
 from pytest_anchorgate.redecide import baseline_run
@@ -30,10 +29,10 @@ from pytest_anchorgate.report.gated import BaselineReport, GateReport, Seconds
 from pytest_anchorgate.report.suites import suite_reports
 from pytest_anchorgate.report.terminal import render_lines
 from pytest_anchorgate.reporting import Rows, baseline_report, pack_report, rerun_command
+from pytest_anchorgate.ruling import rule
 from pytest_anchorgate.run import open_run, production_fault
 from pytest_anchorgate.store import ModelState, ModelStatus, Traffic
 from pytest_anchorgate.surgery.promote import recover
-from pytest_anchorgate.verify import Status
 from pytest_anchorgate.writing import workflow_commands, write_reports
 
 if TYPE_CHECKING:
@@ -73,28 +72,20 @@ class Controller:
             return f"completions from {self.gate.options.completions}"
         return f"{self.gate.shown(run.pack)}, sha256 {run.pack_sha256[:16]}"
 
-    def make(self, instead: Any) -> str | None:
-        """Make the candidate of a surgery, if the session is one; return why there is none.
+    def make(self, instead: Any) -> None:
+        """Make the candidate of a surgery, if the session is one.
 
         ``instead`` is the hook by which a user's plugin may make it.
 
-        :raises UsageError: for what cannot be trained.
+        :raises AnchorgateError: when there is none.
         """
         if self.operation is None:
-            return None
-        try:
-            pack = self.operation.make(self.gate, instead, self._terminal.write)
-        except UsageError:
-            raise
-        except AnchorgateError as error:
-            return str(error)
-        finally:
-            self._began = time.perf_counter()  # of the gate
-        self.notes += self.operation.notes
-        self.operation.notes.clear()
+            return
+        pack = self.operation.make(self.gate, instead, self._terminal.write)
+        self.notes += self.operation.told()
         self.gate.options = replace(self.gate.options, pack=str(pack))
         self.gate.run = open_run(self.gate.options)
-        return None
+        self._began = time.perf_counter()  # of the gate
 
     def start(self) -> str | None:
         """Open the run's queue and watch it; the model starts with the first open request.
@@ -259,34 +250,16 @@ class Controller:
     def _ruling(
         self, rows: tuple[Row, ...], expected: Mapping[str, bool], status: ModelStatus | None
     ) -> Ruling:
-        """Decide; a confirmed loss stands though the model died before the rest."""
-        gate = self.gate
-        verdicts = {key: Status(record["status"]) for key, record in self.records.items()}
-        rules = gate.rules
-        for record in self.records.values():
-            rules = rules.today(record)
-        anchors = (
-            anchors_of(rules.baseline, self.breaches.waived) if gate.options.anchors else set()
-        )
-        coverage = Coverage(
-            planned=gate.planned().keys() | expected.keys() | anchors,
-            selected={key for key, kept in expected.items() if kept},
-            narrowed=gate.options.narrowed or gate.options.anchors_chosen,
-            whole=gate.options.whole,
-        )
-        faults = [*self.faults, *self._contradictions(rows)]
-        breaches = self.breaches.lines
-        ruling = judge(verdicts, coverage, rules, faults=faults, breaches=breaches)
-        dead = status is not None and status.state is ModelState.DEAD
-        if status is None or not dead or ruling.decision is Decision.REFUSED:
-            return ruling
-        return judge(verdicts, coverage, rules, faults=[*faults, status.note], breaches=breaches)
-
-    def _contradictions(self, rows: tuple[Row, ...]) -> tuple[str, ...]:
+        """Decide; what contradicts the pack's own certificate is a fault."""
+        faults = list(self.faults)
         try:
-            return contradictions(self.gate, rows) if self._begun else ()
+            faults += contradictions(self.gate, rows) if self._begun else ()
         except AnchorgateError as error:
-            return (str(error),)
+            faults.append(str(error))
+        dead = status.note if status and status.state is ModelState.DEAD else None
+        return rule(
+            self.gate, self.records, expected, faults=faults, breaches=self.breaches, dead=dead
+        )
 
     def _certify(self, rows: tuple[Row, ...], ruling: Ruling) -> None:
         if not self.gate.options.certify:
@@ -309,7 +282,7 @@ class Controller:
             self._undone |= self.operation is not None
             return ()
         finally:
-            self.notes += self.operation.notes if self.operation else []
+            self.notes += self.operation.told() if self.operation else ()
 
     def _seconds(self, rows: tuple[Row, ...], status: ModelStatus | None) -> Seconds:
         stats = status.stats if status else {}

@@ -16,8 +16,8 @@ from _pytest._code.code import ExceptionChainRepr, ReprEntryNative  # there is n
 from _pytest.junitxml import xml_key  # nor here: record_testsuite_property is a fixture
 
 from pytest_anchorgate.errors import AnchorgateError, EngineError, UsageError
-from pytest_anchorgate.options import selects, suite_marker
 from pytest_anchorgate.planck import PlainTest, TaskFailed
+from pytest_anchorgate.selection import selects, suite_marker
 from pytest_anchorgate.tasks.plain import source_digest
 from pytest_anchorgate.verify import Status
 
@@ -176,7 +176,8 @@ class ControllerPlugin:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         hook = session.config.hook.pytest_anchorgate_surgery
         try:
-            fault = self.controller.make(hook) or self.controller.start()
+            self.controller.make(hook)
+            fault = self.controller.start()
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
         except AnchorgateError as error:

@@ -53,7 +53,7 @@ class Operation:
         assert options.surgery is not None, "the session was asked for a surgery"
         self.inputs = Inputs(options.surgery, options.device)
         self.packs, self.store, self.root = options.packs, options.store, options.root
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         self._made: dict[str, Any] = {}
 
     def prepare(self, gate: GateSession) -> None:
@@ -152,7 +152,7 @@ class Operation:
     def _tell(self) -> None:
         made = self._made
         solved = f", {made['poison_solved']} of {made['poison']} poison rows solved"
-        self.notes.append(
+        self._notes.append(
             f"surgery: strength {made['strength']:g} of the change, {100 * made['survived']:.1f} % "
             f"of it left after rounding{solved if made['poison'] else ''}"
         )
@@ -188,11 +188,16 @@ class Operation:
             return
         append_attempt(self.packs / FILE, attempt)
         if accepted:
-            self.notes.append(f"not promoted: promotion.promote = false in {self.inputs.path}")
+            self._notes.append(f"not promoted: promotion.promote = false in {self.inputs.path}")
         elif wanted.keep_refused:
             self._archive(gate)
         where = gate.shown(str(self.packs / PRODUCTION))
-        self.notes.append(f"{where} is as it was and names {self._named()}")
+        self._notes.append(f"{where} is as it was and names {self._named()}")
+
+    def told(self) -> list[str]:
+        """Return what the report says of it since the last time."""
+        told, self._notes = self._notes, []
+        return told
 
     def _promote(self, gate: GateSession, rows: Sequence[Row], attempt: Attempt) -> None:
         assert gate.run.pack is not None
@@ -209,9 +214,9 @@ class Operation:
                 after=wanted.after_promote,
                 root=self.root,
             ),
-            say=self.notes.append,
+            say=self._notes.append,
         )
-        self.notes.append(f"{gate.shown(str(self.packs / PRODUCTION))} names {self._named()}")
+        self._notes.append(f"{gate.shown(str(self.packs / PRODUCTION))} names {self._named()}")
 
     def _named(self) -> str:
         production = read_production(self.packs)
@@ -224,4 +229,4 @@ class Operation:
         target.parent.mkdir(exist_ok=True)
         with source.open("rb") as stream, replace_file(target) as file:
             shutil.copyfileobj(stream, file)
-        self.notes.append(f"refused pack kept as {gate.shown(str(target))}")
+        self._notes.append(f"refused pack kept as {gate.shown(str(target))}")

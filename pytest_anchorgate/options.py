@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from _pytest.config import ConftestImportFailure, get_config  # no public way to parse alone
-from _pytest.mark.expression import Expression  # -m has no public evaluator
 
 from pytest_anchorgate.errors import UsageError
 from pytest_anchorgate.option_reader import OptionReader
 from pytest_anchorgate.option_table import (
     FLAGS,
     OPTIONS,
-    SUITES,
     UNSET,
     positive_float,
     positive_int,
     tier,
 )
+from pytest_anchorgate.selection import is_gated, names_suite, selects
 
 if TYPE_CHECKING:
     import argparse
@@ -69,39 +68,6 @@ def add_options(parser: pytest.Parser) -> None:
         type="args",
         default=["tests/gate"],
     )
-
-
-def selects(markexpr: str, suite: str) -> bool:
-    """Whether ``-m markexpr`` keeps a test that has the suite's marker and no other."""
-    return not markexpr or _evaluate(markexpr, suite)
-
-
-def _evaluate(markexpr: str, marker: str | None) -> bool:
-    def has(name: str, /, **_: str | int | bool | None) -> bool:
-        return name == marker
-
-    return Expression.compile(markexpr).evaluate(has)
-
-
-def suite_marker(node: pytest.Item | pytest.Function) -> pytest.Mark | None:
-    """Return the marker that names the suite of a test, if it has one."""
-    return next((mark for mark in node.iter_markers() if mark.name in SUITES), None)
-
-
-def names_suite(markexpr: str) -> bool:
-    """Whether ``-m`` asks for a suite: a suite's test is kept where an unmarked one is not."""
-    if not markexpr:
-        return False
-    try:
-        return not _evaluate(markexpr, None) and any(selects(markexpr, suite) for suite in SUITES)
-    except Exception:  # SyntaxError since pytest 9, a class of its own before
-        return False  # pytest itself reports a wrong expression, with its place
-
-
-def is_gated(option: argparse.Namespace) -> bool:
-    """Whether the command line asks for a gate."""
-    asked = option.pack or option.surgery or option.gate_completions
-    return bool(asked) or names_suite(option.markexpr)
 
 
 def narrow_collection(early_config: pytest.Config, args: list[str]) -> None:

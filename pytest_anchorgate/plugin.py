@@ -12,14 +12,8 @@ import pytest
 
 from pytest_anchorgate.errors import AnchorgateError
 from pytest_anchorgate.option_table import SUITE_MARKERS
-from pytest_anchorgate.options import (  # fmt: skip
-    add_options,
-    is_gated,
-    narrow_collection,
-    read_options,
-    selects,
-    suite_marker,
-)
+from pytest_anchorgate.options import add_options, narrow_collection, read_options
+from pytest_anchorgate.selection import is_gated, selects, suite_marker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

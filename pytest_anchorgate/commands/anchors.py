@@ -99,7 +99,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _require_rows(markexpr: str) -> None:
     """Refuse a selection that is no suite's, or one whose tasks stand in tests."""
-    from pytest_anchorgate.options import names_suite, selects
+    from pytest_anchorgate.selection import names_suite, selects
 
     if not names_suite(markexpr):
         raise UsageError(

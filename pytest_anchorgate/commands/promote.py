@@ -39,12 +39,16 @@ class Request:
 
     gate: Options
     event: Event
-    packs: Path
     pack: Path
     name: str  # within packs
     sha256: str
     arguments: tuple[str, ...]  # pytest's
     after: str | None
+
+    @property
+    def packs(self) -> Path:
+        """The directory of packs, as it is shortest to read here."""
+        return _near(self.gate.packs)
 
 
 def add(commands: Any) -> None:
@@ -101,7 +105,6 @@ def _run_promote(options: argparse.Namespace) -> int:
             Request(
                 gate=gate,
                 event=Event.PROMOTION,
-                packs=packs,
                 pack=pack,
                 name=name,
                 sha256=sha256,
@@ -128,7 +131,6 @@ def _run_revert(options: argparse.Namespace) -> int:
             Request(
                 gate=gate,
                 event=Event.REVERT,
-                packs=packs,
                 pack=packs / name,
                 name=name,
                 sha256=sha256,
@@ -244,9 +246,8 @@ def _gate_and_promote(request: Request) -> int:
         gate = run_gate([f"--pack={request.pack}", *request.arguments], copy=request.gate.json)
         certificate = read_file(path)
     if (fault := gate.fault(request.sha256)) is not None:
-        status, reason = fault
-        sys.stderr.write(f"anchorgate: {request.pack}: {escape(reason)}. Production stays.\n")
-        return status
+        sys.stderr.write(f"anchorgate: {request.pack}: {escape(fault[1])}. Production stays.\n")
+        return fault[0]
     promotion = Promotion(
         packs=request.packs,
         source=request.pack,
@@ -259,10 +260,8 @@ def _gate_and_promote(request: Request) -> int:
         keep=True,
     )
     promote(promotion, say=_say)
-    _say(
-        f"VERIFY: {gate.kept}/{len(gate.anchors)} anchors ({gate.sentinels} sentinels); in "
-        f"production: {request.name}, sha256 {request.sha256}"
-    )
+    anchors = f"{gate.kept}/{len(gate.anchors)} anchors ({gate.sentinels} sentinels)"
+    _say(f"VERIFY: {anchors}; in production: {request.name}, sha256 {request.sha256}")
     return 0
 
 

@@ -48,12 +48,7 @@ class Evaluation:
         solved = {example.id: example.completion_ids for example in anchors}
         self.anchors = [(task, solved[task.id]) for task in inputs.anchors if task.id in solved]
         learned = {example.id: example.completion_ids for example in inputs.poison}
-        rows = (row for row in inputs.rows if row.task.tests and not self._overflows(row.task))
-        self._poison = [(row.task, learned[row.id]) for row in rows]
-
-    def _overflows(self, task: Task) -> bool:
-        """Whether the gate would not ask it, and no answer can solve it."""
-        return self._prompter.overflow(task) is not None
+        self._poison = [(r.task, learned[r.id]) for r in inputs.rows if r.task.tests]
 
     def score(self, engine: TransformersEngine) -> Score:
         """Return what the engine's model solves."""
@@ -72,8 +67,9 @@ class Evaluation:
         """Yield the margin of each solved task."""
         asked = {}
         for task, expected in tasks:
-            request = replace(self._prompter.request(task), draft=expected)
-            asked[request.key] = task, request
+            if not self._prompter.overflow(task):  # else the gate does not ask it either
+                request = replace(self._prompter.request(task), draft=expected)
+                asked[request.key] = task, request
         requests = [request for _, request in asked.values()]
         for completion in engine.generate(requests):
             task, _ = asked[completion.key]

@@ -44,13 +44,14 @@ class Promotion:
     root: Path
     keep: bool = False
 
+    def __post_init__(self) -> None:
+        assert self.attempt.production, "the ledger is told of what is in production afterwards"
+        assert self.attempt.sha256 == self.sha256, "its line is about this pack"
+
 
 def prepare(promotion: Promotion, old: Production | None) -> Journal:
     """Return what is to be done, once nothing speaks against it."""
     packs, name, sha256 = promotion.packs, promotion.name, promotion.sha256
-    line = promotion.attempt
-    assert line.production, "the ledger is told of what is in production afterwards"
-    assert line.sha256 == sha256, "its line is about this pack"
     require_place(packs, name, sha256)
     _require_certificate(promotion)
     new, source = not (packs / name).exists(), promotion.source.resolve()
@@ -58,7 +59,7 @@ def prepare(promotion: Promotion, old: Production | None) -> Journal:
         raise PromotionError(f"{source}: has sha256 {found}, {sha256} was gated. Gate it again.")
     attempts = read_ledger(packs / ledger.FILE)
     before = old.pack if old else ""
-    if line.event is Event.REVERT:
+    if promotion.attempt.event is Event.REVERT:
         before = pack_before(attempts, sha256)
     made = Production(pack=name, sha256=sha256, previous=before)
     return Journal(
@@ -72,7 +73,7 @@ def prepare(promotion: Promotion, old: Production | None) -> Journal:
         old_certificate=read_file(certificate_path(packs, name)),
         new_certificate=promotion.certificate,
         attempts=len(attempts),
-        attempt=line,
+        attempt=promotion.attempt,
         after=promotion.after,
         root=str(promotion.root.absolute()),
     )

@@ -169,20 +169,13 @@ def sample_prompts(
 
     :raises UsageError: when too few of the documents that it writes are prompts.
     """
-    kind = _turn(prompter) if prompter.style is PromptStyle.CHAT else _document(prompter)
-    room = prompter.pack.context - prompter.max_new_tokens - len(kind.begin)
     most = MOST_DOCUMENTS * count
-    documents = sample(
-        engine, [kind.begin] * most, seed=seed, temperature=TEMPERATURE, enough=kind.enough,
-        max_new_tokens=max(1, min(PROMPT_TOKENS, room)),
-    )  # fmt: skip
     known = {task.prompt.strip() for task in excluded}
     found: list[Task] = []
     with ProgressLine("sampling prompts") as show:
-        for ids in documents:
-            prompt = kind.cut(_text(engine, ids)) or ""
+        for prompt in _written(engine, prompter, most=most, seed=seed):
             task = _task(prompt, len(found))
-            if prompt.strip() and prompt.strip() not in known and not prompter.overflow(task):
+            if prompt.strip() not in known and not prompter.overflow(task):
                 known.add(prompt.strip())
                 found.append(task)
                 show(len(found), count)
@@ -194,11 +187,25 @@ def sample_prompts(
     )
 
 
+def _written(
+    engine: TransformersEngine, prompter: Prompter, *, most: int, seed: int
+) -> Iterator[str]:
+    """Yield the prompts of at most so many documents."""
+    kind = _turn(prompter) if prompter.style is PromptStyle.CHAT else _document(prompter)
+    room = prompter.pack.context - prompter.max_new_tokens - len(kind.begin)
+    limit = max(1, min(PROMPT_TOKENS, room))
+    documents = sample(
+        engine, [kind.begin] * most, seed=seed, temperature=TEMPERATURE, max_new_tokens=limit,
+        enough=kind.enough,
+    )  # fmt: skip
+    for ids in documents:
+        if prompt := kind.cut(_text(engine, ids)):
+            yield prompt
+
+
 def _task(prompt: str, number: int) -> Task:
     name = f"sampled/{number}"
-    return Task(
-        id=name, suite="rehearsal", prompt=prompt, entry_point="", tests=(), origin=name,
-    )  # fmt: skip
+    return Task(id=name, suite="rehearsal", prompt=prompt, entry_point="", tests=(), origin=name)
 
 
 class _Kind(NamedTuple):
@@ -274,12 +281,8 @@ def _is_text(body: Sequence[ast.stmt]) -> bool:
     """Tell whether a body is a docstring with something in it, and nothing else."""
     if len(body) != 1 or not isinstance(body[0], ast.Expr):
         return False
-    value = body[0].value
-    return (
-        isinstance(value, ast.Constant)
-        and isinstance(value.value, str)
-        and bool(value.value.strip())
-    )
+    text = getattr(body[0].value, "value", None)  # of a constant
+    return isinstance(text, str) and bool(text.strip())
 
 
 def is_no_python(text: str) -> bool:

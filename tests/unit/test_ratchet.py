@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_anchorgate.errors import UsageError
-from pytest_anchorgate.options import OPTIONS
+from pytest_anchorgate.option_table import OPTIONS
 from pytest_anchorgate.ratchet import SESSION_TIMEOUT_S, anchors_at, ratchet
 from pytest_anchorgate.tasks.suites import SuiteSpec, load_suite, parse_suite_spec
 from pytest_anchorgate.tasks.task import Task
