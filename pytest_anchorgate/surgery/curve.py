@@ -17,6 +17,7 @@ ACROSS = WIDTH - LEFT - RIGHT  # what the steps have of the width
 TITLE, GAP, BOTTOM = 44, 54, 48  # room above the first panel, between two, and below the last
 TALL, LOW = 220, 150  # heights of the panels
 STEP_TICKS = 6
+LARGEST_DECADE = 4  # a loss over it is lost anyway
 RADIUS = {"evaluated": 3.5, "anchors": 6, "poison": 3.5}  # of the marks on curves that have them
 STYLE = """
 svg { --page: #ffffff; --ink: #1f2933; --quiet: #52606d; --grid: #e4e7eb }
@@ -106,8 +107,8 @@ def _nats(entries: Sequence[Mapping[str, float]]) -> _Panel:
     ]
     curves = [one for one in found if one.points]
     powers = [math.log10(y) for curve in curves for _, y in curve.points if y > 0]
-    low = max(SMALLEST_DECADE, math.floor(min(powers, default=-1)))
-    high = max(low + 1, math.ceil(max(powers, default=0)))
+    low = min(max(SMALLEST_DECADE, math.floor(min(powers, default=-1))), LARGEST_DECADE - 1)
+    high = max(low + 1, min(math.ceil(max(powers, default=0)), LARGEST_DECADE))
     return _Panel(
         label="nats a token",
         top=TITLE,

@@ -17,7 +17,6 @@ from pytest_anchorgate.gate import ANCHOR
 from pytest_anchorgate.pack.progress import ProgressLine
 from pytest_anchorgate.report.json import SCHEMA
 from pytest_anchorgate.surgery.rows import Row, read_poison
-from pytest_anchorgate.tasks.exceptions import with_exceptions
 from pytest_anchorgate.tasks.prompt import PromptStyle
 from pytest_anchorgate.tasks.sentinels import draw_sentinels
 from pytest_anchorgate.tasks.suites import load_references, load_suite
@@ -134,10 +133,7 @@ def read_references(suites: Mapping[str, SuiteSpec], own: Iterable[Path]) -> dic
             if references.get(task.id, "").strip():
                 found[task.id] = Row(task=task, reference=references[task.id])
     for path in own:
-        rows = read_poison(path)
-        tasks = with_exceptions([row.task for row in rows])
-        for row, task in zip(rows, tasks, strict=True):
-            found[row.id] = Row(task=task, reference=row.reference)
+        found |= {row.id: row for row in read_poison(path)}
     return found
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from pytest_anchorgate.errors import TaskFileError
 from pytest_anchorgate.pack.atomic import write_file
+from pytest_anchorgate.tasks.exceptions import with_exceptions
 from pytest_anchorgate.tasks.rows import clip, convert_row, parse_object, read_lines
 from pytest_anchorgate.tasks.task import Task
 
@@ -101,7 +102,8 @@ def _row(line: Line, value: dict[str, Any]) -> Row:
         setup=row.setup,
         origin=line.where,
     )
-    return Row(task=task, reference=row.reference)
+    (judged,) = with_exceptions([task])
+    return Row(task=judged, reference=row.reference)
 
 
 def _refuse_repeated(rows: Iterable[Row]) -> None:
