@@ -6,6 +6,7 @@ Knows command lines and exit statuses; imports no torch and no pytest.
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import signal
 import subprocess
@@ -50,17 +51,31 @@ def run_child(module: str, arguments: Sequence[str], log: Path, say: Callable[[s
         ) as child,
     ):
         try:
+            ended = threading.Thread(target=_end_what_it_leaves, args=(child.pid,), daemon=True)
+            ended.start()
             assert child.stderr is not None
             for line in child.stderr:
                 file.write(line)
                 last.append(line.rstrip())
                 if not line.startswith(PREFIX) and line.strip():
                     say(line.rstrip())
-            child.wait()
+            ended.join()
         finally:
-            if child.poll() is None:
-                os.killpg(child.pid, signal.SIGKILL)
+            _end_group(child.pid)
+            child.wait()
     _require_success(module, child.returncode, last, log)
+
+
+def _end_what_it_leaves(pid: int) -> None:
+    """Wait for a process, and end what it started, which may hold its standard error open."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # so that its number stays its own
+        _end_group(pid)
+
+
+def _end_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def end_with_parent() -> None:

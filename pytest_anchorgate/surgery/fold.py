@@ -78,6 +78,7 @@ def fold(inputs: Inputs, adapter: Path, out: Path) -> dict[str, Any]:
     :raises InvalidTrainingError: when the pack does not answer as base and adapter do.
     """
     require_targets(read_adapter(adapter), read_pack(inputs.base), str(adapter))
+    out.mkdir(parents=True, exist_ok=True)
     dial, candidate = inputs.recipe.dial, out / CANDIDATE
     captured = captured_answers(out, inputs)
     with Sandbox() as sandbox:
