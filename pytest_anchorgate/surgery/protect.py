@@ -64,7 +64,12 @@ def second_moments(
             for batch in batches:
                 real = batch["attention_mask"].bool()
                 tokens += real.sum()
-                model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+                model(
+                    input_ids=batch["input_ids"],
+                    attention_mask=batch["attention_mask"],
+                    logits_to_keep=1,  # what the layers read is all that is wanted
+                    use_cache=False,
+                )
     finally:
         for handle in hooks:
             handle.remove()
@@ -84,15 +89,41 @@ def principal(moment: torch.Tensor, energy: float) -> torch.Tensor:
     The result is (in, k), its columns orthonormal. With ``energy`` 1 these are all whose
     eigenvalue is not lost in rounding.
     """
-    found = torch.linalg.eigh(moment.double())
+    return _split(moment, energy)[0]
+
+
+def _split(moment: torch.Tensor, energy: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the principal directions (in, k), and a basis of all others (in, in - k).
+
+    In float32, which takes half the time, the same directions are found below ``energy`` 1.
+    """
+    found = torch.linalg.eigh(moment.double() if energy == 1 else moment.float())
     values: torch.Tensor = found.eigenvalues.flip(0).clamp(min=0)  # largest first
     vectors: torch.Tensor = found.eigenvectors.flip(1).float()
     if not values[0] > 0:
-        return vectors[:, :0]
-    reached = values.cumsum(0) / values.sum()
+        return vectors[:, :0], vectors
+    reached = values.double().cumsum(0) / values.double().sum()
     real = int((values > values[0] * torch.finfo(torch.float32).eps).sum())
     count = min(real, int((reached < energy).sum()) + 1)
-    return vectors[:, :count]
+    return vectors[:, :count], vectors[:, count:]
+
+
+class _Projection:
+    """One layer's A (rank, in) without its taken directions; the smaller basis is kept."""
+
+    def __init__(self, weight: torch.Tensor, taken: torch.Tensor, free: torch.Tensor) -> None:
+        self.weight, self.free = weight, int(free.shape[1])
+        self._keeps = free.shape[1] < taken.shape[1]
+        self._basis = (free if self._keeps else taken).clone()  # not a view of the larger one
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Project A in place."""
+        inside = ((self.weight.float() @ self._basis) @ self._basis.T).to(self.weight.dtype)
+        if self._keeps:
+            self.weight.copy_(inside)
+        else:
+            self.weight.sub_(inside)
 
 
 class NullSpace(TrainerCallback):
@@ -106,8 +137,8 @@ class NullSpace(TrainerCallback):
         self, model: nn.Module, moments: Mapping[str, torch.Tensor], energy: float
     ) -> None:
         layers = lora_layers(model)
-        self._taken = [
-            (layers[name].lora_A[ADAPTER].weight, principal(moment, energy))
+        self._projections = [
+            _Projection(layers[name].lora_A[ADAPTER].weight, *_split(moment, energy))
             for name, moment in moments.items()
         ]
         self.project()
@@ -115,14 +146,13 @@ class NullSpace(TrainerCallback):
     @property
     def free(self) -> float:
         """Which share of all input directions the adapters may still read."""
-        width = sum(int(weight.shape[1]) for weight, _ in self._taken)
-        return 1 - sum(int(taken.shape[1]) for _, taken in self._taken) / width
+        width = sum(int(one.weight.shape[1]) for one in self._projections)
+        return sum(one.free for one in self._projections) / width
 
-    @torch.no_grad()
     def project(self) -> None:
         """Take the protected directions out of every A, (rank, in)."""
-        for weight, taken in self._taken:
-            weight.sub_(((weight.float() @ taken) @ taken.T).to(weight.dtype))
+        for one in self._projections:
+            one.apply()
 
     def on_optimizer_step(self, *_: Any, **__: Any) -> None:
         """Project again what the optimizer has moved."""
