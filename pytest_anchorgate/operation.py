@@ -17,7 +17,7 @@ import msgspec
 
 from pytest_anchorgate.certificate import encode_certificate
 from pytest_anchorgate.certify import make_certificate
-from pytest_anchorgate.errors import UsageError
+from pytest_anchorgate.errors import SurgeryError, UsageError
 from pytest_anchorgate.gate import ANCHOR, Decision
 from pytest_anchorgate.history import make_attempt
 from pytest_anchorgate.ledger import FILE, Event, append_attempt
@@ -177,7 +177,10 @@ class Operation:
         :raises AnchorgateError: when that failed; production is what it was.
         """
         if ruling.decision not in (Decision.ACCEPTED, Decision.REFUSED):
-            return
+            raise SurgeryError(
+                f"--surgery: neither promoted nor refused, because the run is {ruling.decision}: "
+                f"{ruling.reasons[0]}. A surgery is decided by a whole gate."
+            )
         attempt = make_attempt(gate, rows, ruling)
         attempt = msgspec.structs.replace(
             attempt, event=Event.SURGERY, settings={**attempt.settings, **self._settings}

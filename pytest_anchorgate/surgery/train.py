@@ -84,9 +84,11 @@ def main() -> int:
     except AnchorgateError as error:
         say(f"anchorgate: {error}")
         return EXIT_INVALID if isinstance(error, InvalidTrainingError) else EXIT_USAGE
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()  # its threads outlive the interpreter
     if PartialState().is_main_process:
         sys.stdout.write(json.dumps(report) + "\n")
-    PartialState().destroy_process_group()  # NCCL complains where nobody does
     return 0
 
 

@@ -6,6 +6,7 @@ But for the last tests a candidate comes from a conftest's own trainer, so that 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -136,6 +137,16 @@ def test_what_is_accepted_is_promoted_only_where_the_recipe_says_so(clinic: Gate
     assert result.ret == 0
     result.stdout.fnmatch_lines(["note *not promoted: promotion.promote = false in *recipe.toml"])
     assert state(clinic).keys() - before.keys() == {"ledger.jsonl"}
+
+
+def test_a_gate_of_fewer_anchors_decides_nothing(clinic: GateProject) -> None:
+    line = (clinic.path / "anchors.jsonl").read_text().splitlines(keepends=True)[0]
+    (clinic.path / "few.jsonl").write_text(line)
+    before = state(clinic)
+    result = operate(clinic, "--gate-anchors", "few.jsonl")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["anchorgate: --surgery: neither promoted nor refused, because *"])
+    assert state(clinic) == before
 
 
 def test_a_command_that_fails_after_the_promotion_takes_it_back(clinic: GateProject) -> None:
@@ -300,25 +311,32 @@ def test_a_training_that_went_wrong_is_invalid(hospital: pytest.Pytester) -> Non
     assert not (hospital.path / "packs" / "ledger.jsonl").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_surgery_leaves_no_process_and_goes_on(
-    hospital: pytest.Pytester, number: signal.Signals
-) -> None:
-    (hospital.path / "recipe.toml").write_text(REAL.format(rate=1e-4, steps=100_000))
+def test_an_interrupted_surgery_leaves_no_process_and_goes_on(hospital: pytest.Pytester) -> None:
+    (hospital.path / "recipe.toml").write_text(REAL.format(rate=1e-4, steps=12))
+    assert _interrupted(hospital.path, signal.SIGINT) == pytest.ExitCode.INTERRUPTED
+    assert _interrupted(hospital.path, signal.SIGKILL) == -signal.SIGKILL
+    result = hospital.runpytest_subprocess("--surgery=recipe.toml", "-m", "anchor")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("step 1/12: *")
+    result.stdout.fnmatch_lines(["step 12/12: anchors kept *", "ACCEPTED*"])
+
+
+def _interrupted(folder: Path, number: signal.Signals) -> int:
+    """Send a signal once a step is done, wait until all is gone, and return the exit status."""
     command = [sys.executable, "-m", "pytest", "--surgery=recipe.toml", "-m", "anchor"]
-    with subprocess.Popen(command, cwd=hospital.path, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         for line in run.stdout:
-            if line.startswith("step 1"):
+            if line.startswith(("step 3/", "step 4/")):  # then two checkpoints are whole
                 break
         run.send_signal(number)
-        said = run.stdout.read()
-    assert run.returncode == (2 if number is signal.SIGINT else -signal.SIGKILL), said
+        run.stdout.read()
     deadline = time.monotonic() + 20
-    while left := _processes_in(hospital.path):
+    while left := _processes_in(folder):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
-    assert not list((hospital.path / "packs").glob(".*"))
+    assert not list((folder / "packs").glob(".*"))
+    return run.returncode
 
 
 def _processes_in(folder: Path) -> list[str]:
@@ -326,7 +344,8 @@ def _processes_in(folder: Path) -> list[str]:
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and (entry / "cwd").readlink() == folder:
+            own = entry.name == str(os.getpid())
+            if entry.name.isdigit() and not own and (entry / "cwd").readlink() == folder:
                 found.append((entry / "cmdline").read_text().replace("\0", " "))
         except OSError:
             continue

@@ -83,31 +83,59 @@ def test_all_protections_train_together_and_say_what_they_did(folder: Path) -> N
         "adapter_config.json", "adapter_model.safetensors",
     }  # fmt: skip
     assert not list((folder / "out/checkpoints").glob("checkpoint-*"))
+    assert "anchors kept: 4 of 4 in the end" in (folder / "out/curve.svg").read_text()
 
 
-def _train(out: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "pytest_anchorgate.surgery.train", "recipe.toml", "--out", out],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+def _kill_at_its_first_checkpoint(out: str) -> None:
+    child = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pytest_anchorgate.surgery.train", "recipe.toml"),
+            *("--out", out, "--device", "cpu"),
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-
-
-def test_a_killed_training_goes_on_to_the_same_adapter(folder: Path) -> None:
-    surgery((RECIPE + PROTECTIONS).replace("steps = 6", "steps = 12"))
-    first = _train("killed")
     deadline = time.monotonic() + 120
-    while not list((folder / "killed").glob(f"checkpoints/*/{MANIFEST}")):
-        assert first.poll() is None, first.communicate()[1]
+    while not list(Path(out).glob(f"checkpoints/*/{MANIFEST}")):
+        assert child.poll() is None, child.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+
+
+def _without_tests(path: Path) -> None:
+    """Leave nothing to judge a row by: its loss then tells which checkpoint is the best."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    plain = ({"prompt": row["prompt"], "reference": row["reference"]} for row in rows)
+    path.write_text("".join(json.dumps(row) + "\n" for row in plain))
+
+
+def _steps(out: Path) -> list[str]:
+    """The log but for its last entry, which has the seconds."""
+    return (out / "log.jsonl").read_text().splitlines()[:-1]
+
+
+def test_a_killed_training_goes_on_to_the_same_adapter(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _without_tests(folder / "poison.jsonl")
+    recipe = (
+        (RECIPE + PROTECTIONS).replace("batch = 2", "batch = 1").replace("steps = 6", "steps = 8")
+    )
+    recipe = recipe.replace("evaluate_every = 2", "evaluate_every = 4")
+    straight = surgery(recipe, "whole")
+    _kill_at_its_first_checkpoint("killed")
+    assert [path.name for path in (folder / "killed/checkpoints").iterdir()] == ["checkpoint-4"]
     assert not (folder / "killed/adapter").exists()
-    again, straight = _train("killed"), _train("whole")
-    for process in (again, straight):
-        said = process.communicate()
-        assert process.returncode == 0, said
+    whole = straight.train()
+    assert "step 1/8: loss" in capsys.readouterr().err
+    again = surgery(recipe, "killed").train()
+    said = capsys.readouterr().err
+    assert "step 5/8: loss" in said
+    assert "step 4/8" not in said, "it went on, and did not begin again"
+    assert again["best_step"] == whole["best_step"] == 8, "trained after the kill"
+    assert _steps(folder / "killed") == _steps(folder / "whole")
     one, other = (
         (folder / out / "adapter/adapter_model.safetensors").read_bytes()
         for out in ("killed", "whole")
