@@ -23,7 +23,7 @@ WIDTH = 450
 def render_frontier(measured: Measured) -> str:
     """Return poison rows solved against sentinels kept, an arm's two marks joined.
 
-    The corner where every arm lies that protects something stands beside it, larger.
+    The corner where every arm ends that protects something stands beside it, larger.
     """
     of, base = measured.of, measured.base
     whole = Plot(
@@ -32,10 +32,10 @@ def render_frontier(measured: Measured) -> str:
         width=WIDTH,
     )
     marks = list(_frontier(measured))
-    inner = [mark for mark in marks if mark.colour != COLOURS[POISON]]
+    inner = [mark for mark in marks if mark.label and mark.colour != COLOURS[POISON]]
     corner = Plot(
-        across=_axis("the same, larger", of.poison, [mark.x.least for mark in inner]),
-        up=_axis("", base.sentinels, [mark.y.least for mark in inner]),
+        across=_axis("the same, larger", of.poison, [mark.x.middle - 1 for mark in inner]),
+        up=_axis("", base.sentinels, [mark.y.middle - 1 for mark in inner]),
         left=LEFT + WIDTH + 50,
         width=WIDTH,
     )
@@ -53,7 +53,7 @@ def render_frontier(measured: Measured) -> str:
 
 def _axis(name: str, most: int, values: Sequence[float] = ()) -> Axis:
     """Return an axis from 0, or from the smallest of some values, in even steps and to its end."""
-    least = min(int(min(values, default=0)), most - 1)
+    least = min(max(0, int(min(values, default=0))), most - 1)
     step = next(step for step in (1, 2, 3, 5, 8, 10, most) if most - least <= TICKS * step)
     ticks = [*range(-(-least // step) * step, most - step // 2, step), most]
     return Axis(name=name, least=least, most=most, ticks={float(at): f"{at}" for at in ticks})

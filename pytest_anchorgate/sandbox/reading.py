@@ -193,7 +193,7 @@ def _failed(failure: Failure) -> str:
     if failure.left:
         return f"{failure.assertion}, which is {failure.left}"
     if failure.program_line is None:
-        return failure.exception
+        return failure.exception or "failed, and the judge's report does not say how"
     return f"{failure.exception} (program line {failure.program_line})"
 
 

@@ -52,7 +52,7 @@ def run(block: str, project: Path) -> str:
 def test_every_command_runs(tmp_path: Path) -> None:
     project = scratch(tmp_path)
     outputs = [run(block, project) for block in commands(with_data=False)]
-    gate, again, pack, row, test, record, walls, own = outputs
+    gate, again, pack, row, test, record, walls, own, promoted = outputs
     assert gate.count("ACCEPTED") == 2
     assert "the model was not loaded" in gate
     assert "PARTIAL" in again
@@ -66,6 +66,9 @@ def test_every_command_runs(tmp_path: Path) -> None:
     assert "sandbox    namespaces" in walls
     assert "certificate written to packs/certificates/demo-v1.json" in own
     assert "packs/certificates/demo-v1.json: holds" in own
+    assert re.findall(r"VERIFY: (\d+/\d+) anchors.*in production: (\S+)\.planck", promoted) == [
+        ("78/78", "my-model"), ("78/78", "demo-v1"),
+    ]  # fmt: skip
 
 
 def test_every_command_with_public_data_runs(tmp_path: Path) -> None:

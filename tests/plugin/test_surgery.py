@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -277,30 +277,6 @@ def hospital(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyte
     return pytester
 
 
-def _report(hospital: pytest.Pytester) -> Any:
-    return json.loads((hospital.path / "out.json").read_text())
-
-
-def test_a_pack_is_trained_folded_gated_and_promoted_in_one_command(
-    hospital: pytest.Pytester,
-) -> None:
-    (hospital.path / "recipe.toml").write_text(REAL.format(rate=1e-4, steps=2))
-    command = ("--surgery=recipe.toml", "-m", "anchor", "--gate-json=out.json")
-    result = hospital.runpytest_subprocess(*command, "-n2")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(["step 1/2: *loss *", "step 1/2: anchors kept 3, poison *"])
-    result.stdout.fnmatch_lines(["dial 1: anchors kept 3/3, poison solved 0/2*", "ACCEPTED*"])
-    (attempt,) = read_ledger(hospital.path / "packs" / "ledger.jsonl")
-    assert attempt.settings["protections"] == "none"
-    assert attempt.settings["poison"] == "0 / 2"
-    assert attempt.settings["survived"].endswith("%")
-    production = read_production(hospital.path / "packs")
-    assert production is not None
-    assert production.pack.startswith("recipe-")
-    trained = {task["id"] for task in _report(hospital)["tasks"] if task["trained_on"]}
-    assert not trained
-
-
 def test_a_training_that_went_wrong_is_invalid(hospital: pytest.Pytester) -> None:
     (hospital.path / "recipe.toml").write_text(REAL.format(rate=1e6, steps=2))
     before = (hospital.path / "packs" / "production.toml").read_text()
@@ -311,14 +287,23 @@ def test_a_training_that_went_wrong_is_invalid(hospital: pytest.Pytester) -> Non
     assert not (hospital.path / "packs" / "ledger.jsonl").exists()
 
 
-def test_an_interrupted_surgery_leaves_no_process_and_goes_on(hospital: pytest.Pytester) -> None:
-    (hospital.path / "recipe.toml").write_text(REAL.format(rate=1e-4, steps=12))
+def test_a_surgery_is_interrupted_killed_and_goes_on_to_a_promoted_pack(
+    hospital: pytest.Pytester,
+) -> None:
+    (hospital.path / "recipe.toml").write_text(REAL.format(rate=1e-4, steps=8))
     assert _interrupted(hospital.path, signal.SIGINT) == pytest.ExitCode.INTERRUPTED
     assert _interrupted(hospital.path, signal.SIGKILL) == -signal.SIGKILL
-    result = hospital.runpytest_subprocess("--surgery=recipe.toml", "-m", "anchor")
+    result = hospital.runpytest_subprocess("--surgery=recipe.toml", "-m", "anchor", "-n2")
     assert result.ret == 0
-    result.stdout.no_fnmatch_line("step 1/12: *")
-    result.stdout.fnmatch_lines(["step 12/12: anchors kept *", "ACCEPTED*"])
+    result.stdout.no_fnmatch_line("step 1/8: *")
+    result.stdout.fnmatch_lines(["step 8/8: *loss *", "step 8/8: anchors kept 3, poison *"])
+    result.stdout.fnmatch_lines(["dial 1: anchors kept 3/3, poison solved 0/2*", "ACCEPTED*"])
+    (attempt,) = read_ledger(hospital.path / "packs" / "ledger.jsonl")
+    assert (attempt.settings["protections"], attempt.settings["poison"]) == ("none", "0 / 2")
+    assert attempt.settings["survived"].endswith("%")
+    production = read_production(hospital.path / "packs")
+    assert production is not None
+    assert production.pack.startswith("recipe-")
 
 
 def _interrupted(folder: Path, number: signal.Signals) -> int:

@@ -306,6 +306,7 @@ SOME_END = st.builds(
 @example(ends(b'{"kind":"passed","line":' + b"9" * 400 + b"}"))
 @example(ends(b'{"kind":"raised","exception":"\\ud800"}'))
 @example(ends(b'{"kind":"passed"}\xff'))
+@example(ends(b'{"kind":"assertion"}'))
 def test_no_report_breaks_the_reading_and_only_a_pass_is_one(known):
     outcome = read(known, JOB)
     assert len(outcome.reason) <= REASON_CHARACTERS

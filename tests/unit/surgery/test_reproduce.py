@@ -130,7 +130,8 @@ def test_arms_differ_in_their_protection_alone() -> None:
                 key: getattr(recipe, key) for key in ("replay", "kl", "null_space", "rehearsal")
             }
             assert {key: table for key, table in asked.items() if table} == arm.tables
-    assert len({made_of(arm_recipe(name, seed)) for name in ARMS for seed in (0, 1)}) == 2 * len(ARMS)
+    made = {made_of(arm_recipe(name, seed)) for name in ARMS for seed in (0, 1)}
+    assert len(made) == 2 * len(ARMS)
 
 
 def test_the_recommended_arm_is_the_recommended_recipe() -> None:

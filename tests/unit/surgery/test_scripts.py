@@ -54,7 +54,7 @@ def test_what_is_wrong_is_one_line(
     monkeypatch.setattr(sys, "argv", ["tool", "none.planck", "rows.jsonl", "out"])
     assert train_code_skeleton_lora.main() == 1
     said = capsys.readouterr().err
-    assert said.startswith("train_code_skeleton_lora: poison rows.jsonl: cannot be read: No such")
+    assert said.startswith("train_code_skeleton_lora: none.planck: no such pack.")
     monkeypatch.setattr(sys, "argv", ["tool", "none.planck", "adapter", "out.planck"])
     assert merge_code_skeleton_lora.main() == 1
     assert "none.planck: " in capsys.readouterr().err
