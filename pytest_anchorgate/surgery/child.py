@@ -5,6 +5,7 @@ Knows command lines and exit statuses; imports no torch and no pytest.
 
 from __future__ import annotations
 
+import argparse
 import collections
 import contextlib
 import os
@@ -12,13 +13,18 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_anchorgate.errors import InvalidTrainingError, SurgeryError, UsageError
+from pytest_anchorgate.errors import (
+    AnchorgateError,
+    InvalidTrainingError,
+    SurgeryError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 EXIT_USAGE, EXIT_INVALID = 2, 10
 PREFIX = "anchorgate: "  # of the line that says why
@@ -76,6 +82,22 @@ def _end_what_it_leaves(pid: int) -> None:
 def _end_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def child_parser(module: str) -> argparse.ArgumentParser:
+    """Return the parser of what training and folding both take."""
+    parser = argparse.ArgumentParser(prog=module)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="the directory of this training")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--judged", type=Path, help="prompts that the session judges")
+    parser.add_argument("--attended", action="store_true", help="end when standard input closes")
+    return parser
+
+
+def exit_status(error: AnchorgateError) -> int:
+    """Return what a child that raised this ends with."""
+    return EXIT_INVALID if isinstance(error, InvalidTrainingError) else EXIT_USAGE
 
 
 def end_with_parent() -> None:

@@ -6,7 +6,6 @@ receives ``candidate.planck`` and ``fold.json``. Sees anchors and poison rows al
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from pytest_anchorgate.errors import AnchorgateError, InvalidTrainingError, Usag
 from pytest_anchorgate.pack.atomic import write_file
 from pytest_anchorgate.pack.format import read_pack
 from pytest_anchorgate.sandbox.run import Sandbox
-from pytest_anchorgate.surgery.child import EXIT_INVALID, EXIT_USAGE, end_with_parent
+from pytest_anchorgate.surgery.child import child_parser, end_with_parent, exit_status
 from pytest_anchorgate.surgery.dial import Tried, choose, try_strengths
 from pytest_anchorgate.surgery.evaluate import Evaluation
 from pytest_anchorgate.surgery.inputs import Inputs
@@ -47,13 +46,8 @@ UNLIKE = 0.5  # of the norm of what the adapter changes
 
 def main() -> int:
     """Fold; return 0, 2 for what cannot be folded, or 10 for a pack that is not base + adapter."""
-    parser = argparse.ArgumentParser(prog="pytest_anchorgate.surgery.fold")
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="the directory of the training")
+    parser = child_parser("pytest_anchorgate.surgery.fold")
     parser.add_argument("--adapter", type=Path, help="default: the recipe's, else OUT/adapter")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--judged", type=Path, help="prompts that the session judges")
-    parser.add_argument("--attended", action="store_true", help="end when standard input closes")
     options = parser.parse_args()
     if options.attended:
         end_with_parent()
@@ -66,7 +60,7 @@ def main() -> int:
         return EXIT_INTERRUPTED
     except AnchorgateError as error:
         say(f"anchorgate: {error}")
-        return EXIT_INVALID if isinstance(error, InvalidTrainingError) else EXIT_USAGE
+        return exit_status(error)
     sys.stdout.write(json.dumps(report) + "\n")
     return 0
 

@@ -7,7 +7,6 @@ its end it only says again what came of it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import resource
@@ -16,7 +15,6 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,11 +25,11 @@ from transformers import PrinterCallback
 from transformers.trainer_utils import set_seed
 
 from pytest_anchorgate.engine.transformers import TransformersEngine, load_model
-from pytest_anchorgate.errors import AnchorgateError, InvalidTrainingError, UsageError
+from pytest_anchorgate.errors import AnchorgateError, UsageError
 from pytest_anchorgate.pack.atomic import new_directory, write_file
 from pytest_anchorgate.sandbox.run import Sandbox
 from pytest_anchorgate.surgery.checkpoints import PATTERN, Manifests, claim, newest
-from pytest_anchorgate.surgery.child import EXIT_INVALID, EXIT_USAGE, end_with_parent
+from pytest_anchorgate.surgery.child import child_parser, end_with_parent, exit_status
 from pytest_anchorgate.surgery.curve import render_curve
 from pytest_anchorgate.surgery.evaluate import Evaluation
 from pytest_anchorgate.surgery.examples import Example, Mix, plan
@@ -56,6 +54,7 @@ from pytest_anchorgate.surgery.watch import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 ADAPTER, CURVE, REPORT = "adapter", "curve.svg", "training.json"
 CHECKPOINTS = "checkpoints"
@@ -67,13 +66,7 @@ KL_ROWS = 128  # protected rows of which an evaluation takes the divergence
 
 def main() -> int:
     """Train; return 0, 2 for what cannot be trained, or 10 for a training that failed."""
-    parser = argparse.ArgumentParser(prog="pytest_anchorgate.surgery.train")
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="where the adapter goes")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--judged", type=Path, help="prompts that the session judges")
-    parser.add_argument("--attended", action="store_true", help="end when standard input closes")
-    options = parser.parse_args()
+    options = child_parser("pytest_anchorgate.surgery.train").parse_args()
     if options.attended:
         end_with_parent()
     inputs = Inputs(options.recipe, options.device, options.judged)
@@ -83,7 +76,7 @@ def main() -> int:
         return EXIT_INTERRUPTED
     except AnchorgateError as error:
         say(f"anchorgate: {error}")
-        return EXIT_INVALID if isinstance(error, InvalidTrainingError) else EXIT_USAGE
+        return exit_status(error)
     finally:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()  # its threads outlive the interpreter
