@@ -5,6 +5,7 @@ Each strength is merged and rounded as a pack would be, in a loaded model. Never
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -50,15 +51,7 @@ def try_strengths(
         with torch.no_grad():
             for name, rounded in changed_weights(base, adapter, strength):
                 weights[name].copy_(rounded)
-        score = evaluation.score(engine)
-        yield Tried(
-            strength=strength,
-            anchors_kept=score.anchors_kept,
-            anchors=score.anchors,
-            poison_solved=score.poison_solved,
-            poison=score.poison,
-            margin=score.margin,
-        )
+        yield Tried(strength=strength, **asdict(evaluation.score(engine)))
 
 
 def choose(tried: Sequence[Tried], *, margin: float) -> Tried:

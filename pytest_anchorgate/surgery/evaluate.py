@@ -34,11 +34,6 @@ class Score:
     poison: int
     margin: float
 
-    @property
-    def keeps_all(self) -> bool:
-        """Whether no anchor is lost."""
-        return self.anchors_kept == self.anchors
-
 
 class Evaluation:
     """The tasks that a model is asked in between, with the answers that it is expected to give."""

@@ -108,6 +108,8 @@ class Inputs:
         files += [parse_suite_spec(name).path for name in (given.mbpp, given.humaneval) if name]
         if self.recipe.rehearsal and self.recipe.rehearsal.prompts:
             files.append(Path(self.recipe.rehearsal.prompts))
+        if self.recipe.adapter:
+            files += sorted(Path(self.recipe.adapter).glob("adapter_*"))
         if self.judged:
             files.append(self.judged)
         return [self.prompter.sha256, *map(digest_file, files)]

@@ -73,14 +73,14 @@ def test_a_score_is_what_asking_each_task_alone_without_a_draft_gives(
     assert score.margin == pytest.approx(min(one for one in kept if one), abs=1e-4)
     assert 0 < len(kept) < 4, "some are lost and some are not, or this shows little"
     assert 0 < len(solved) < 3
-    assert not score.keeps_all
+    assert score.anchors_kept < score.anchors
 
 
 def test_an_adapter_of_zeros_keeps_all(
     inputs: Inputs, captured: Captured, sandbox: Sandbox
 ) -> None:
     score = Evaluation(inputs, captured.anchors, sandbox).score(engine(inputs, 0.0))
-    assert score.keeps_all
+    assert score.anchors_kept == score.anchors
     assert score.anchors == len(inputs.anchors)
     assert score.poison_solved == 3, "what the base solves in its own way"
     assert score.margin > 1

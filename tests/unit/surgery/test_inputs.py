@@ -156,3 +156,13 @@ def test_the_files_that_anchors_refer_to_are_in_the_digest(folder: Path) -> None
     write_judged(folder / "judged.jsonl", [judged("a")])
     judging = read_inputs(folder, judged=folder / "judged.jsonl")
     assert digest_file(folder / "judged.jsonl") in judging.digest
+
+
+def test_another_adapter_is_another_surgery(folder: Path) -> None:
+    keys = f'adapter = "{folder}/theirs"\n'
+    (folder / "theirs").mkdir()
+    (folder / "theirs" / "adapter_model.safetensors").write_bytes(b"one")
+    before = read_inputs(folder, keys).digest
+    assert read_inputs(folder, keys).digest == before
+    (folder / "theirs" / "adapter_model.safetensors").write_bytes(b"two")
+    assert read_inputs(folder, keys).digest != before
