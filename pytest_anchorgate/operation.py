@@ -97,7 +97,7 @@ class Operation:
             self._run(FOLD, say)
             candidate = self._training / "candidate.planck"
             candidate.replace(self.work / f"{self._folded_name()}{SUFFIX}")
-        self._made = json.loads(self._fold_report.read_bytes())
+        self._made = self._folded()
         self._tell()
         return self._place(self._folded_name() or "")
 
@@ -117,10 +117,6 @@ class Operation:
         return self._training / "training.json"
 
     @property
-    def _fold_report(self) -> Path:
-        return self._training / "fold.json"
-
-    @property
     def _judged_file(self) -> Path:
         return self.work / "judged.jsonl"
 
@@ -129,13 +125,16 @@ class Operation:
         arguments += ["--device", self.inputs.device, "--judged", str(self._judged_file)]
         run_child(module, arguments, self.work / "log.txt", say)
 
+    def _folded(self) -> dict[str, Any]:
+        """Return what folding reported; nothing before it did."""
+        report = self._training / "fold.json"
+        found: dict[str, Any] = json.loads(report.read_bytes()) if report.exists() else {}
+        return found
+
     def _folded_name(self) -> str | None:
         """Return the candidate's name, which may be of its digest; None before it was folded."""
-        name = self.inputs.recipe.promotion.name
-        if name is None and self._fold_report.exists():
-            digest = json.loads(self._fold_report.read_bytes())["sha256"]
-            return f"{self.inputs.path.stem}-{digest[:DIGITS]}"
-        return name
+        name, digest = self.inputs.recipe.promotion.name, self._folded().get("sha256")
+        return f"{self.inputs.path.stem}-{digest[:DIGITS]}" if name is None and digest else name
 
     def _place(self, name: str) -> Path:
         """Return where the candidate lies: in production once it was promoted."""
@@ -144,9 +143,9 @@ class Operation:
 
     def _is_made(self, name: str | None) -> bool:
         """Whether an earlier attempt has folded this candidate, to the same bytes."""
-        if name is None or not self._fold_report.exists() or not self._place(name).exists():
+        wanted = self._folded().get("sha256")
+        if name is None or wanted is None or not self._place(name).exists():
             return False
-        wanted = json.loads(self._fold_report.read_bytes())["sha256"]
         return bool(digest_file(self._place(name)) == wanted)
 
     def _tell(self) -> None:

@@ -1,9 +1,9 @@
-"""Two gates of published samples, beside each other."""
+"""Gates of published samples: their published verdicts, and two gates beside each other."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_anchorgate import cli
 from pytest_anchorgate.tasks.suites import load_references, parse_suite_spec
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import GateProject
 
 
-def gate(project: GateProject, samples: Path, name: str) -> None:
+def gate(project: GateProject, samples: Path, name: str) -> dict[str, Any]:
     result = project.run(
-        *("-m", "humaneval", "-q", "--tb=no", f"--gate-completions={samples}"),
+        *("-m", "humaneval", "-n2", "-q", "--tb=no", f"--gate-completions={samples}"),
         f"--gate-humaneval={shared_data() / 'humaneval' / 'HumanEval.jsonl.gz'}",
         f"--gate-json={name}",
     )
-    assert result.ret == 1
+    report: dict[str, Any] = json.loads((project.path / name).read_text())
+    assert (result.ret, report["decision"], len(report["tasks"])) == (1, "refused", 164)
+    return report
 
 
-def test_two_broken_samples_and_a_mended_one(
+def test_samples_get_their_published_verdicts_and_two_broken_ones_are_found(
     project: GateProject, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = shared_data()
@@ -41,7 +43,10 @@ def test_two_broken_samples_and_a_mended_one(
     other = [row | {"completion": changed.get(row["task_id"], row["completion"])} for row in rows]
     (project.path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in other))
 
-    gate(project, folder / "generated.jsonl", "a.json")
+    report = gate(project, folder / "generated.jsonl", "a.json")
+    passed = {task["id"] for task in report["tasks"] if task["status"] == "passed"}
+    assert passed == solved
+    assert len(passed) == 72
     gate(project, project.path / "b.jsonl", "b.json")
     monkeypatch.chdir(project.path)
     capsys.readouterr()

@@ -7,6 +7,7 @@ import errno
 import multiprocessing
 import os
 import shutil
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -463,7 +464,7 @@ def test_what_cannot_be_undone_yet_is_undone_later_without_the_command(world: Wo
 def test_a_gate_that_starts_during_a_promotion_goes_on(world: World) -> None:
     code = "import sys, pathlib; from pytest_anchorgate.surgery.promote import recover; "
     run = f"{code}recover(pathlib.Path('packs'), say=print); print('went on')"
-    world.promote(after=f'{shutil.which("python")} -c "{run}"')
+    world.promote(after=f'{sys.executable} -c "{run}"')
     assert world.said == ["went on"]
 
 
