@@ -79,8 +79,9 @@ def fold(inputs: Inputs, adapter: Path, out: Path) -> dict[str, Any]:
         evaluation = Evaluation(inputs, captured.anchors, sandbox)
         tried = _dialled(inputs, dial, adapter, evaluation) if dial else []
         strength = choose(tried, margin=dial.margin).strength if dial else 1.0
+        provenance = inputs.provenance(example.id for example in captured.anchors)
         merged = merge_adapter(
-            inputs.base, adapter, candidate, strength=strength, provenance=inputs.provenance
+            inputs.base, adapter, candidate, strength=strength, provenance=provenance
         )
         pack = read_pack(candidate)
         model = load_model(pack, device=inputs.prompter.identity.device, dtype="float32")

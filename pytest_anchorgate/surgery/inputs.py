@@ -21,6 +21,8 @@ from pytest_anchorgate.surgery.rows import Row, read_judged, read_poison, read_p
 from pytest_anchorgate.tasks.suites import load_suite, parse_suite_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_anchorgate.tasks.task import Task
 
 PACKS = Path("packs")
@@ -114,16 +116,18 @@ class Inputs:
             files.append(self.judged)
         return [self.prompter.sha256, *map(digest_file, files)]
 
-    @cached_property
-    def provenance(self) -> dict[str, str]:
-        """What the candidate says of how it was made, and of what it was trained on."""
+    def provenance(self, solved: Iterable[str]) -> dict[str, str]:
+        """Return what the candidate says of how it was made, and of what it was trained on.
+
+        ``solved`` are the ids of the recipe's anchors that the base solves: no other is replayed.
+        """
         named = (row.id for row in self.rows if row.id != row.task.origin)
         known = [*trained_on(self.prompter.pack), *named]
-        replayed = self.anchors if self.recipe.replay else ()
+        replayed = solved if self.recipe.replay else ()
         return {
             "recipe": self.path.stem,
             **self.recipe.settings,
             "poison_rows": f"{len(self.rows)}",
             "rows_sha256": digest_file(Path(self.recipe.poison)),
-            TRAINED_ON: render_trained_on([*known, *(task.id for task in replayed)]),
+            TRAINED_ON: render_trained_on([*known, *replayed]),
         }
