@@ -10,10 +10,13 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from pytest_anchorgate.surgery import attended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +31,8 @@ _CHUNK = 1 << 16
 def run_after(command: str, root: Path, *, say: Callable[[str], None]) -> str | None:
     """Run a shell command in the directory ``root``; return what went wrong, or None.
 
-    It has a process group of its own and no terminal. Whatever interrupts this process, as
-    Ctrl-C does, ends that group too; what the command itself leaves running in the end stays.
+    It has a process group of its own and no terminal. Whatever interrupts or kills this process
+    ends that group too; what the command itself leaves running in the end stays.
     """
     with _interrupts_wait() as came:
         try:
@@ -51,10 +54,9 @@ def run_after(command: str, root: Path, *, say: Callable[[str], None]) -> str | 
 
 def _start(command: str, root: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command,
-        shell=True,  # as the user wrote it
+        [sys.executable, "-I", attended.__file__, command],
         cwd=root,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # which closes when this process is gone
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

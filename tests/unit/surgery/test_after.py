@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,6 @@ from pytest_anchorgate.surgery import after
 from pytest_anchorgate.surgery.after import run_after
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
 
@@ -93,6 +94,40 @@ def test_an_interrupt_while_it_is_being_started_counts(
         run("sleep 0.2; touch orphan", tmp_path)
     time.sleep(0.3)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    beat = "(trap '' TERM; while true; do echo >> beat; sleep 0.005; done) & wait"
+    code = "import sys, pathlib; from pytest_anchorgate.surgery.after import run_after; "
+    code += "run_after(sys.argv[1], pathlib.Path(), say=print)"
+    with subprocess.Popen([sys.executable, "-c", code, beat], cwd=tmp_path) as process:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "beat").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+    time.sleep(0.2)
+    before = (tmp_path / "beat").stat().st_size
+    time.sleep(0.2)
+    assert (tmp_path / "beat").stat().st_size == before > 0
+
+
+def test_a_command_may_take_its_time_to_end(tmp_path: Path) -> None:
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_after(
+            "trap 'sleep 0.2; touch tidied; exit' TERM; echo begun; while sleep 0.01; do :; done",
+            tmp_path,
+            say=interrupt,
+        )
+    assert (tmp_path / "tidied").exists()
+
+
+def test_nothing_of_where_it_stands_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "signal.py").write_text("raise RuntimeError")
+    assert run("echo a", tmp_path) == (None, ["a"])
 
 
 def test_a_thread_may_run_it(tmp_path: Path) -> None:

@@ -330,7 +330,7 @@ def test_a_revert_is_undone_like_a_promotion(world: World) -> None:
 def test_ctrl_c_ends_the_command_and_undoes_all(world: World) -> None:
     before = world.files()
     with pytest.raises(KeyboardInterrupt):
-        world.promote(after="kill -INT $PPID; sleep 0.5 && touch work/orphan")
+        world.promote(after=f"kill -INT {os.getpid()}; sleep 0.5 && touch work/orphan")
     assert world.said == ["v2.planck: is not promoted: v1.planck is in production, as before"]
     note = read_ledger(world.packs / "ledger.jsonl")[-1].note
     assert note.endswith("sleep 0.5 && touch work/orphan` was interrupted")
@@ -339,18 +339,22 @@ def test_ctrl_c_ends_the_command_and_undoes_all(world: World) -> None:
 
 
 def test_a_kill_during_the_command_makes_recovery_run_it_again(world: World) -> None:
-    command = "echo ran >> after.log; test -e twice || { touch twice; kill -9 $PPID; sleep 1; }"
+    promoter = "$(cut -d ' ' -f 4 /proc/$PPID/stat)"
+    command = f"test -e twice || {{ touch twice; kill -9 {promoter}; sleep 0.3; touch work/orphan; }}"
+    command += "; echo ran >> after.log"
     child = FORK.Process(target=world.promote, kwargs={"after": command})
     child.start()
     child.join(20)
     assert child.exitcode == -9
     world.require_sound()
+    time.sleep(0.5)
     (said,) = world.recover()
     assert said == (
         f"{world.packs}/.promotion.json: the promotion of v2.planck was cut short, and is "
         "finished: v2.planck is in production"
     )
-    assert world.files()["after.log"] == b"ran\nran\n"
+    assert world.files()["after.log"] == b"ran\n"
+    assert "work/orphan" not in world.files()
     assert ledger(world) == [PROMOTED]
 
 
