@@ -43,7 +43,7 @@ class ScriptedEngine:
             if text == "<hang>":
                 time.sleep(600)
             if text == "<slow>":
-                time.sleep(4)
+                time.sleep(3)
             yield Completion(
                 key=request.key,
                 text=text,

@@ -340,8 +340,8 @@ def test_ctrl_c_ends_the_command_and_undoes_all(world: World) -> None:
 
 def test_a_kill_during_the_command_makes_recovery_run_it_again(world: World) -> None:
     promoter = "$(cut -d ' ' -f 4 /proc/$PPID/stat)"
-    command = f"test -e twice || {{ touch twice; kill -9 {promoter}; sleep 0.3; touch work/orphan; }}"
-    command += "; echo ran >> after.log"
+    once = f"touch twice; kill -9 {promoter}; sleep 0.3; touch work/orphan"
+    command = f"test -e twice || {{ {once}; }}; echo ran >> after.log"
     child = FORK.Process(target=world.promote, kwargs={"after": command})
     child.start()
     child.join(20)
